@@ -1,0 +1,3 @@
+module walletscreen
+
+go 1.26

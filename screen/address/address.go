@@ -1,0 +1,132 @@
+// Package address turns the text of a digital currency address into its
+// readings: the accounts it can plausibly mean, each under one canonical key.
+//
+// The loader and the server use this package and nothing else to decide
+// whether two texts mean the same account, so a listed address and a query for
+// it always meet on the same key, however each was written. The ticker that a
+// publisher prints beside an address never takes part: the encoding decides.
+//
+// Parse is the entry. It allocates nothing for the common families, never
+// panics, and takes time linear in the length of the text, which is capped at
+// MaxTextBytes. Each family has a file of its own that says what the format is
+// and where it is specified.
+package address
+
+// MaxTextBytes is the longest text that Parse looks at, in bytes. Longer texts
+// get ReasonTooLong. OFAC's own field for an address is 256 characters wide
+// (FAQ 563).
+const MaxTextBytes = 512
+
+// Kind says what the payload of a reading is. Together with the payload it
+// decides identity: two readings mean the same account only if both are equal.
+// The numbers are part of Key, and so of what a store holds; they never change.
+type Kind uint8
+
+const (
+	KindNone  Kind = 0
+	KindEVM   Kind = 1 // 20 bytes: an account of an EVM chain, without chain id
+	KindTron  Kind = 2 // 20 bytes: a Tron account, without the 0x41 prefix
+	KindP2PKH Kind = 3 // 20 bytes: hash160 of a public key
+	KindP2SH  Kind = 4 // 20 bytes: hash160 of a script
+	KindWPKH  Kind = 5 // 20 bytes: segwit v0 key hash
+	KindWSH   Kind = 6 // 32 bytes: segwit v0 script hash, SHA-256
+	KindTR    Kind = 7 // 32 bytes: taproot output key, segwit v1
+)
+
+// Key is the canonical key of an account: the kind byte followed by the
+// payload, padded with zeros. Identity is decided on it alone.
+type Key [33]byte
+
+// Ledgers is the set of ledgers on which a text is an address. One text may be
+// valid on several: `1...` is an address of Bitcoin, Bitcoin Cash and Bitcoin SV.
+type Ledgers uint64
+
+const (
+	LedgerEVM  Ledgers = 1 << iota // every EVM chain
+	LedgerTron                     // Tron
+	LedgerBTC                      // Bitcoin
+	LedgerBCH                      // Bitcoin Cash
+	LedgerBSV                      // Bitcoin SV
+	LedgerLTC                      // Litecoin
+)
+
+// A Reading is one account that a text can mean.
+type Reading struct {
+	Key     Key
+	Ledgers Ledgers
+	Testnet bool // the text names a test network; its account is no main network account
+}
+
+// Kind returns what the payload is.
+func (r *Reading) Kind() Kind { return Kind(r.Key[0]) }
+
+// A Space keeps hashes of different making apart: equal bytes in two spaces
+// mean nothing.
+type Space uint8
+
+const (
+	SpaceKeyHash    Space = 1 // hash160 of a public key
+	SpaceScriptHash Space = 2 // hash160 of a script
+	SpaceKeccak     Space = 3 // last 20 bytes of Keccak-256 of a public key
+)
+
+// Hash is a 20-byte key or script hash in its space, the key of the look-up
+// for related accounts: the same key or script in another form or on another
+// ledger.
+type Hash [21]byte
+
+// Reason says why a text cannot be screened from the text alone. Values from 64
+// on belong to package screen. The zero value means that nothing stands against
+// an answer.
+type Reason uint8
+
+const (
+	ReasonNone                Reason = 0
+	ReasonEmpty               Reason = 1  // nothing left after trimming
+	ReasonTooLong             Reason = 2  // over MaxTextBytes, or longer than any encoding it could be
+	ReasonInvalidText         Reason = 3  // not valid UTF-8
+	ReasonChecksum            Reason = 4  // the checksum does not verify
+	ReasonMalformed           Reason = 5  // wrong length, mixed-case bech32, wrong bech32 variant ...
+	ReasonNonASCII            Reason = 6  // letters outside ASCII are left after normalization
+	ReasonAmbiguous32Byte     Reason = 7  // 64 hex digits: transaction hash, key or account
+	ReasonUnsupportedNetwork  Reason = 8  // checksum holds, version byte or prefix unknown
+	ReasonNameNeedsResolution Reason = 9  // ENS name and the like
+	ReasonExtendedKey         Reason = 10 // xpub and descriptors: one key, many addresses
+	ReasonNotAnAddress        Reason = 11 // invoice, payment code, account number of an exchange
+	ReasonSecretMaterial      Reason = 12 // shape of a private key or seed phrase: never echo, never log
+	ReasonSeveralAddresses    Reason = 13 // more than one address in the text
+	ReasonUnrecognized        Reason = 14 // no encoding that this package knows
+)
+
+// Warnings is a set of remarks on a text that was read all the same.
+type Warnings uint16
+
+const (
+	WarnNormalized   Warnings = 1 << iota // white space, invisible or full-width characters or quotes were removed
+	WarnChecksumCase                      // EVM letter case is neither plain nor a valid EIP-55 checksum
+	WarnMixedCase                         // bech32 in mixed case; the lower-cased form verifies
+	WarnTestnet                           // the text is an address of a test network
+)
+
+// MaxReadings is the most readings one text has.
+const MaxReadings = 4
+
+// Parsed is what Parse made of a text. It is meant to be reused from text to
+// text by one goroutine; Parse overwrites all of it.
+//
+// Readings may be present although Reason is set (an EVM address whose mixed
+// case is no valid checksum): they are there to be looked up, because a listed
+// account is reported however badly it is written; but only a text with
+// Reason == ReasonNone and at least one reading may be called not listed.
+type Parsed struct {
+	Text     string // the text as looked at: trimmed and normalized
+	Reason   Reason
+	Warnings Warnings
+
+	readings [MaxReadings]Reading
+	n        int
+}
+
+// Readings returns the readings found, none for a text that no codec reads.
+// The slice is valid until the next Parse into p.
+func (p *Parsed) Readings() []Reading { return p.readings[:p.n] }

@@ -1,0 +1,166 @@
+package screen
+
+import (
+	"encoding/hex"
+	"fmt"
+)
+
+// ListID names a list: "us-ofac-sdn". Lower-case letters, digits and hyphens.
+type ListID string
+
+// Kind says what being on a list means in law.
+type Kind uint8
+
+const (
+	KindUnspecified  Kind = iota // never in a snapshot
+	KindDesignation              // a legal act that names the party
+	KindSeizureOrder             // an order to seize what is held at the address
+	KindInternal                 // the operator's own list
+	KindAdvisory                 // an attribution that binds nobody: FBI notices, community data
+)
+
+// Binding reports whether a match on a list of this kind is LISTED rather than
+// ADVISORY.
+func (k Kind) Binding() bool {
+	return k == KindDesignation || k == KindSeizureOrder || k == KindInternal
+}
+
+var kindNames = [...]string{"", "designation", "seizure-order", "internal", "advisory"}
+
+// String returns the kind as it stands in snapshots and on the command line.
+func (k Kind) String() string {
+	if int(k) < len(kindNames) {
+		return kindNames[k]
+	}
+	return fmt.Sprintf("kind(%d)", uint8(k))
+}
+
+// ParseKind is the reverse of Kind.String. The zero Kind has no name.
+func ParseKind(s string) (Kind, error) {
+	for k := KindDesignation; int(k) < len(kindNames); k++ {
+		if kindNames[k] == s {
+			return k, nil
+		}
+	}
+	return 0, fmt.Errorf("unknown list kind %q", s)
+}
+
+// PartyType says what a designated party is.
+type PartyType uint8
+
+const (
+	PartyUnspecified PartyType = iota // the publisher does not say
+	PartyIndividual
+	PartyEntity
+	PartyVessel
+	PartyAircraft
+)
+
+var partyTypeNames = [...]string{"", "individual", "entity", "vessel", "aircraft"}
+
+// String returns the type in lower case, "" when unspecified.
+func (t PartyType) String() string {
+	if int(t) < len(partyTypeNames) {
+		return partyTypeNames[t]
+	}
+	return fmt.Sprintf("party-type(%d)", uint8(t))
+}
+
+// ParsePartyType is the reverse of PartyType.String; "" is PartyUnspecified.
+func ParsePartyType(s string) (PartyType, error) {
+	for i, n := range partyTypeNames {
+		if n == s {
+			return PartyType(i), nil
+		}
+	}
+	return 0, fmt.Errorf("unknown party type %q", s)
+}
+
+// Digest is a SHA-256 digest.
+type Digest [32]byte
+
+// String returns the digest in lower-case hex.
+func (d Digest) String() string { return hex.EncodeToString(d[:]) }
+
+// IsZero reports whether the digest is not set.
+func (d Digest) IsZero() bool { return d == Digest{} }
+
+// ParseDigest is the reverse of Digest.String.
+func ParseDigest(s string) (Digest, error) {
+	var d Digest
+	if len(s) != 2*len(d) {
+		return d, fmt.Errorf("digest %q is not 64 hex digits", s)
+	}
+	if _, err := hex.Decode(d[:], []byte(s)); err != nil || hex.EncodeToString(d[:]) != s {
+		return Digest{}, fmt.Errorf("digest %q is not 64 lower-case hex digits", s)
+	}
+	return d, nil
+}
+
+// List is what is constant about a list.
+type List struct {
+	ID        ListID
+	Kind      Kind
+	Authority string // who publishes it: "OFAC"
+	Name      string // "Specially Designated Nationals and Blocked Persons List"
+	URL       string // the publisher's page about it
+}
+
+// A Publication is one issue of one list, as a parser reads it: every party
+// that carries an address, and no other. It is the complete state of the list
+// on its date, never a difference.
+type Publication struct {
+	List        ListID
+	PublishedOn Date   // the publisher's date; does not identify the publication
+	Digest      Digest // SHA-256 of the document, decompressed: this does
+	Source      string // where the document was read: a URL, a file's name
+	Records     int    // entries in the document, with and without addresses
+	Parties     []PublishedParty
+}
+
+// A PublishedParty is one party with the addresses that a publication prints
+// for it.
+type PublishedParty struct {
+	UID       string // the authority's own identifier of the entry: "22985"
+	Facts     Facts
+	Addresses []PublishedAddress // at least one, in document order, repeats included
+}
+
+// Facts are what a publication says of a party. Two publications of one list
+// may differ in them: programs are added and dropped while a party stays listed.
+type Facts struct {
+	Name     string // as published; a person's given names first, then the family name
+	Type     PartyType
+	Aliases  []Alias
+	Programs []string     // as published, in the publisher's order: "DPRK4"
+	Entries  []EntryEvent // acts that put the party on the list; nil when the format cannot say
+	URL      string       // the publisher's page about the party, if there is one
+}
+
+// An Alias is another name of a party.
+type Alias struct {
+	Name string
+	Type string // "a.k.a.", "f.k.a.", "n.k.a."
+	Weak bool   // the publisher marks it as a weak (low quality) alias
+}
+
+// An EntryEvent is an act that put a party on the list. Its date is the
+// party's: an address may have been added to the entry years later.
+type EntryEvent struct {
+	On         Date
+	LegalBasis string // "Executive Order 13810 (North Korea)"
+}
+
+// A PublishedAddress is one address row of a party.
+type PublishedAddress struct {
+	Text        string   // as published, not trimmed, not canonicalized
+	Symbol      string   // as published: "XBT", "USDT"; not the chain, not identity
+	Tag         string   // destination tag or memo, when the publisher prints one
+	SourceIDs   []string // the publisher's ids of the row; nil when the format cannot say
+	Reliability string   // the publisher's word on reliability: "Confirmed"; "" when none
+	Comment     string   // the publisher's remark on this row
+
+	// The row's own interval [ListedOn, DelistedOn), for lists that print one.
+	// Zero means that the dates of the publications decide.
+	ListedOn, DelistedOn Date
+}
