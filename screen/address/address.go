@@ -31,6 +31,12 @@ const (
 	KindWPKH  Kind = 5 // 20 bytes: segwit v0 key hash
 	KindWSH   Kind = 6 // 32 bytes: segwit v0 script hash, SHA-256
 	KindTR    Kind = 7 // 32 bytes: taproot output key, segwit v1
+
+	// KindWitness is every other segwit output: 32 bytes, SHA-256 of the witness
+	// version and the program, because a program of 40 bytes has no room in a Key.
+	KindWitness Kind = 8
+
+	KindCount = 9 // kinds are 0 to KindCount-1
 )
 
 // Key is the canonical key of an account: the kind byte followed by the
@@ -48,6 +54,8 @@ const (
 	LedgerBCH                      // Bitcoin Cash
 	LedgerBSV                      // Bitcoin SV
 	LedgerLTC                      // Litecoin
+
+	LedgerCount = iota // ledgers are the bits 0 to LedgerCount-1
 )
 
 // A Reading is one account that a text can mean.
@@ -68,6 +76,8 @@ const (
 	SpaceKeyHash    Space = 1 // hash160 of a public key
 	SpaceScriptHash Space = 2 // hash160 of a script
 	SpaceKeccak     Space = 3 // last 20 bytes of Keccak-256 of a public key
+
+	SpaceCount = 4 // spaces are 1 to SpaceCount-1
 )
 
 // Hash is a 20-byte key or script hash in its space, the key of the look-up
@@ -96,6 +106,8 @@ const (
 	ReasonSecretMaterial      Reason = 12 // shape of a private key or seed phrase: never echo, never log
 	ReasonSeveralAddresses    Reason = 13 // more than one address in the text
 	ReasonUnrecognized        Reason = 14 // no encoding that this package knows
+
+	ReasonCount = 15 // reasons of this package are 0 to ReasonCount-1
 )
 
 // Warnings is a set of remarks on a text that was read all the same.
@@ -106,10 +118,15 @@ const (
 	WarnChecksumCase                      // EVM letter case is neither plain nor a valid EIP-55 checksum
 	WarnMixedCase                         // bech32 in mixed case; the lower-cased form verifies
 	WarnTestnet                           // the text is an address of a test network
+
+	WarningCount = iota // warnings are the bits 0 to WarningCount-1
 )
 
 // MaxReadings is the most readings one text has.
 const MaxReadings = 4
+
+// MaxHashes is the most hashes that Reading.AppendHashes adds.
+const MaxHashes = 2
 
 // Parsed is what Parse made of a text. It is meant to be reused from text to
 // text by one goroutine; Parse overwrites all of it.
@@ -119,7 +136,10 @@ const MaxReadings = 4
 // account is reported however badly it is written; but only a text with
 // Reason == ReasonNone and at least one reading may be called not listed.
 type Parsed struct {
-	Text     string // the text as looked at: trimmed and normalized
+	// Text is the text as looked at: trimmed and normalized. It is empty with
+	// ReasonTooLong and ReasonInvalidText. With ReasonSecretMaterial it may be a
+	// private key: no log, error or answer may carry it.
+	Text     string
 	Reason   Reason
 	Warnings Warnings
 
@@ -130,3 +150,28 @@ type Parsed struct {
 // Readings returns the readings found, none for a text that no codec reads.
 // The slice is valid until the next Parse into p.
 func (p *Parsed) Readings() []Reading { return p.readings[:p.n] }
+
+// add notes one reading.
+func (p *Parsed) add(kind Kind, payload []byte, ledgers Ledgers, testnet bool) {
+	if p.n == MaxReadings {
+		// A reading that is not looked up must not end as "not listed".
+		p.object(ReasonUnrecognized)
+		return
+	}
+	r := &p.readings[p.n]
+	*r = Reading{Ledgers: ledgers, Testnet: testnet}
+	r.Key[0] = byte(kind)
+	copy(r.Key[1:], payload)
+	p.n++
+	if testnet {
+		p.Warnings |= WarnTestnet
+	}
+}
+
+// object notes what stands against an answer. The first objection is kept: the
+// codec that recognized the text knows best what is wrong with it.
+func (p *Parsed) object(why Reason) {
+	if p.Reason == ReasonNone {
+		p.Reason = why
+	}
+}

@@ -1,0 +1,175 @@
+package address
+
+import "strings"
+
+// The functions of this file say why a text has no reading. They decide nothing
+// but the reason: whatever they answer, the text cannot be screened.
+
+// diagnose judges a text by its likeness to things that this package does not
+// read. It never returns ReasonNone.
+func diagnose(s string, sh shape) Reason {
+	digits, prefixed := cutHexPrefix(s)
+	hex := shapeOf(digits).only(classHex)
+	switch {
+	case len(digits) == 64 && hex:
+		return ReasonAmbiguous32Byte
+	case prefixed && sh.only(classAlnum):
+		return ReasonMalformed
+	case hex && 36 <= len(s) && len(s) <= 48:
+		return ReasonMalformed
+	case hex && len(s) == 76: // Sia
+		return ReasonUnsupportedNetwork
+	case sh.only(classDigit), payeeRequest(s): // digits: an account number of an exchange
+		return ReasonNotAnAddress
+	case sh.only(classAlnum):
+		return diagnoseAlnum(s)
+	case dottedName(s):
+		return ReasonNameNeedsResolution
+	}
+	return ReasonUnrecognized
+}
+
+// diagnoseBase58 judges the bytes of a base58 text that is of no length that a
+// family reads.
+func diagnoseBase58(data []byte) Reason {
+	n := len(data)
+	if !base58Checked(data) {
+		switch n {
+		case 64: // a Solana key pair as wallets export it
+			return ReasonSecretMaterial
+		case 32, 35, 36: // Solana; SS58 with one byte of prefix or two, XRP Ledger X-address
+			return ReasonUnsupportedNetwork
+		case 26: // two bytes of version, or a mistyped character that overflows
+			return ReasonChecksum
+		}
+		return ReasonNone
+	}
+	switch {
+	case (n == 1+32+4 || n == 1+33+4) && data[0] >= 0x80, // WIF of any coin
+		n == 2+37+4 && data[0] == 0x01,     // BIP-38
+		n == 78+4 && data[4+1+4+4+32] == 0: // BIP-32: the key field begins with a zero byte
+		return ReasonSecretMaterial
+	case n == 78+4:
+		return ReasonExtendedKey
+	case n == 1+80+4: // BIP-47
+		return ReasonNotAnAddress
+	}
+	return ReasonUnsupportedNetwork
+}
+
+// diagnoseAlnum judges a text of letters and digits: one that begins and is as
+// long as an address of a family in base58 or bech32 is taken for a mistyped one.
+func diagnoseAlnum(s string) Reason {
+	switch s[0] {
+	case '1', '3', 'T':
+		if 25 <= len(s) && len(s) <= 36 {
+			return ReasonChecksum
+		}
+	}
+	hrp, data, ok := bech32Split(s)
+	if !ok {
+		return ReasonUnrecognized
+	}
+	switch {
+	case bech32Verify(hrp, data) != 0 && mixedCase(s):
+		return ReasonMalformed
+	case bech32Verify(hrp, data) != 0:
+		return ReasonUnsupportedNetwork
+	case len(data) >= 32 && len(hrp) <= 10:
+		return ReasonChecksum
+	}
+	return ReasonUnrecognized
+}
+
+// payeeRequest reports whether s is something that is paid but is no address:
+// a Lightning invoice (BOLT 11), offer (BOLT 12) or LNURL, a silent payment
+// address (BIP-352).
+func payeeRequest(s string) bool {
+	if len(s) < 40 {
+		return false
+	}
+	for _, prefix := range [...]string{"lnbc", "lntb", "lno1", "lnurl1", "sp1", "tsp1"} {
+		if strings.EqualFold(s[:len(prefix)], prefix) {
+			return shapeOf(s).only(classAlnum)
+		}
+	}
+	return false
+}
+
+// foreign reports whether s has the shape, alphabet and length, of an address of
+// a family that has checksums of its own.
+func foreign(s string, sh shape) bool {
+	n := len(s)
+	prefix, data, ok := strings.Cut(s, ":")
+	if !ok {
+		data = s
+	}
+	switch {
+	case sh.only(classBase58) && (n == 95 || n == 106) && (s[0] == '4' || s[0] == '8'): // Monero
+		return true
+	case sh.only(classBase58) && 25 <= n && n <= 35 && s[0] == 'r': // XRP Ledger
+		return true
+	case (n == 56 || n == 58 || n == 69) && base32Only(s): // Stellar, Algorand
+		return true
+	case len(data) >= 42 && cashaddrOnly(data): // Bitcoin Cash and its kin
+		return true
+	case n == 48 && (s[0] == 'E' || s[0] == 'U' || s[0] == 'k' || s[0] == '0') && base64Only(s): // TON
+		return true
+	case ok && (prefix == "0" || prefix == "-1") && len(data) == 64 && shapeOf(data).only(classHex): // TON
+		return true
+	}
+	return false
+}
+
+func base32Only(s string) bool {
+	for _, c := range []byte(s) {
+		if (c < 'A' || c > 'Z') && (c < '2' || c > '7') {
+			return false
+		}
+	}
+	return true
+}
+
+func base64Only(s string) bool {
+	for _, c := range []byte(s) {
+		if classes[c]&classAlnum == 0 && c != '-' && c != '_' && c != '+' && c != '/' {
+			return false
+		}
+	}
+	return true
+}
+
+// cashaddrOnly reports whether s begins with one of the address types of
+// cashaddr and CashTokens and holds characters of its set only.
+func cashaddrOnly(s string) bool {
+	switch lower(s[0]) {
+	case 'q', 'p', 'z', 'r':
+	default:
+		return false
+	}
+	for _, c := range []byte(s) {
+		if bech32Values[c] == 0xff {
+			return false
+		}
+	}
+	return true
+}
+
+// dottedName reports whether s is a name of dotted labels, perhaps behind a user
+// and "@", that ends in letters: ENS, Solana and NEAR names, Unstoppable
+// Domains, Lightning addresses.
+func dottedName(s string) bool {
+	if user, host, ok := strings.Cut(s, "@"); ok && user != "" {
+		s = host
+	}
+	dot := strings.LastIndexByte(s, '.')
+	if dot < 1 || !shapeOf(s[dot+1:]).only(classLower|classUpper) || dot+1 == len(s) {
+		return false
+	}
+	for _, c := range []byte(s[:dot]) {
+		if classes[c]&classAlnum == 0 && c != '.' && c != '-' && c != '_' {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,94 @@
+package address
+
+import "unicode/utf8"
+
+// Parse reads text into p, overwriting all of it. Every text, of whatever bytes,
+// ends either with ReasonNone and at least one reading or with the reason why it
+// cannot be screened from the text alone. Parse may be called from many
+// goroutines, each with its own Parsed. It takes time linear in the length of
+// the text and allocates nothing unless the text holds characters beyond ASCII
+// or an address broken by white space.
+func Parse(text string, p *Parsed) {
+	clear(p.readings[:p.n])
+	p.Text, p.Reason, p.Warnings, p.n = "", ReasonNone, 0, 0
+
+	if len(text) > MaxTextBytes {
+		p.object(ReasonTooLong)
+		return
+	}
+	sh := shapeOf(text)
+	if sh.has(classBeyond) && !utf8.ValidString(text) {
+		p.object(ReasonInvalidText)
+		return
+	}
+	p.Text = text
+	if !sh.only(classAlnum) {
+		p.Text = normalize(text)
+		if p.Text != text {
+			p.Warnings |= WarnNormalized
+			sh = shapeOf(p.Text)
+		}
+	}
+	switch {
+	case p.Text == "":
+		p.object(ReasonEmpty)
+	case sh.has(classBeyond):
+		p.object(keyMaterial(p.Text))
+		p.object(ReasonNonASCII)
+	case sh.has(classSeparator):
+		parseParts(p.Text, p)
+	default:
+		read(p.Text, sh, p)
+	}
+}
+
+// read gives s, which has no separators, to every encoding it can be of. If none
+// of them makes a reading, it says why.
+func read(s string, sh shape, p *Parsed) {
+	digits, prefixed := cutHexPrefix(s)
+	if prefixed || sh.only(classHex) {
+		readHex(digits, p)
+	}
+	var base58, bech32 Reason
+	if sh.only(classBase58) {
+		base58 = readBase58(s, p)
+	}
+	if sh.only(classAlnum) {
+		bech32 = readBech32(s, p)
+	}
+	if p.n > 0 {
+		return
+	}
+	// A secret comes before everything else, and what an encoding has found out
+	// before a mere likeness; but a text of another family's shape is no mistyped
+	// base58check of these.
+	p.object(keyMaterial(s))
+	p.object(bech32)
+	if foreign(s, sh) {
+		p.object(ReasonUnsupportedNetwork)
+	}
+	p.object(base58)
+	p.object(diagnose(s, sh))
+}
+
+// readBase58 reads a text of base58 characters and returns what stands against
+// it if there is no reading.
+func readBase58(s string, p *Parsed) (why Reason) {
+	if len(s) > maxBase58Text {
+		return ReasonTooLong
+	}
+	var buf base58Data
+	n, _ := buf.decode(s) // the characters are known to be digits
+	data := buf[:n]
+	if n == 1+20+4 {
+		if !base58Checked(data) {
+			return ReasonChecksum
+		}
+		readBase58Check(data[0], data[1:21], p)
+		return ReasonUnsupportedNetwork
+	}
+	if p.n > 0 {
+		return ReasonNone
+	}
+	return diagnoseBase58(data)
+}

@@ -1,0 +1,79 @@
+package address
+
+import "strings"
+
+// parseParts treats a text of several parts, parted by white space or , ; |.
+// Such a text is never clean. If its parts without the white space make one
+// address, it is that address broken, by a line end perhaps, and is read so that
+// it can be looked up. A single address beside other words is not read: the words
+// may be a tag or memo that changes which account is meant.
+func parseParts(s string, p *Parsed) {
+	if why := keyMaterial(s); why != ReasonNone {
+		p.object(why)
+		return
+	}
+	count, words, addresses := 0, 0, 0
+	for rest := s; ; {
+		part, after := nextPart(rest)
+		if part == "" {
+			break
+		}
+		rest = after
+		count++
+		sh := shapeOf(part)
+		if sh.only(classLower|classUpper) && 3 <= len(part) && len(part) <= 12 {
+			words++
+		}
+		var q Parsed
+		if read(part, sh, &q); q.n > 0 {
+			addresses++
+		}
+	}
+	switch {
+	case words == count && seedPhraseWords(count):
+		p.object(ReasonSecretMaterial)
+	case addresses > 1:
+		p.object(ReasonSeveralAddresses)
+	case addresses == 1:
+		p.object(ReasonMalformed)
+	default:
+		readJoined(s, p)
+	}
+}
+
+// nextPart returns the first part of s, "" if none is left, and what follows it.
+func nextPart(s string) (part, rest string) {
+	start := 0
+	for start < len(s) && classes[s[start]]&classSeparator != 0 {
+		start++
+	}
+	end := start
+	for end < len(s) && classes[s[end]]&classSeparator == 0 {
+		end++
+	}
+	return s[start:end], s[end:]
+}
+
+// readJoined reads s without its white space, as malformed.
+func readJoined(s string, p *Parsed) {
+	joined := strings.Join(strings.Fields(s), "")
+	sh := shapeOf(joined)
+	if !sh.only(classAlnum) {
+		p.object(ReasonUnrecognized)
+		return
+	}
+	var q Parsed
+	read(joined, sh, &q)
+	switch {
+	case q.n > 0:
+		p.readings, p.n = q.readings, q.n
+		p.Warnings |= q.Warnings
+		p.object(ReasonMalformed)
+	case q.Reason == ReasonSecretMaterial:
+		p.object(ReasonSecretMaterial)
+	case q.Reason == ReasonUnrecognized:
+		p.object(ReasonUnrecognized)
+	default:
+		p.object(ReasonMalformed)
+	}
+}
