@@ -1,0 +1,191 @@
+package ofac
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"walletscreen/screen"
+)
+
+// parseSDN reads SDN.XML from behind the start tag of its root.
+func parseSDN(s *scanner) (*screen.Publication, error) {
+	pub := new(screen.Publication)
+	var date, count string
+	seen := make(map[string]int) // line by uid
+	err := s.children(func() error {
+		switch string(s.name) {
+		case "publshInformation": // so spelled by OFAC
+			return s.children(func() error {
+				switch string(s.name) {
+				case "Publish_Date":
+					return s.leafOnce(&date)
+				case "Record_Count":
+					return s.leafOnce(&count)
+				}
+				return nil
+			})
+		case "sdnEntry":
+			pub.Records++
+			line := s.line()
+			party, err := parseSDNEntry(s)
+			if err != nil {
+				return err
+			}
+			if first, ok := seen[party.UID]; ok {
+				return s.errorf("a second <sdnEntry> with uid %s, after that of line %d", party.UID, first)
+			}
+			seen[party.UID] = line
+			if len(party.Addresses) > 0 {
+				pub.Parties = append(pub.Parties, party)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	day, err := time.Parse("01/02/2006", strings.TrimSpace(date))
+	if err != nil {
+		return nil, s.errorf("publshInformation/Publish_Date %.40q, want a date such as 11/04/2025", date)
+	}
+	pub.PublishedOn = screen.DateOf(day)
+	announced, err := strconv.ParseUint(strings.TrimSpace(count), 10, 32)
+	if err != nil {
+		return nil, s.errorf("publshInformation/Record_Count %.40q, want a number", count)
+	}
+	if uint64(pub.Records) != announced {
+		return nil, s.errorf("Record_Count announces %d entries, the document has %d", announced, pub.Records)
+	}
+	return pub, nil
+}
+
+// parseSDNEntry reads an sdnEntry. The party is complete if it has addresses.
+func parseSDNEntry(s *scanner) (screen.PublishedParty, error) {
+	var p screen.PublishedParty
+	var first, last, typ string
+	line := s.line()
+	err := s.children(func() error {
+		switch string(s.name) {
+		case "uid":
+			return s.leafOnce(&p.UID)
+		case "firstName":
+			return s.leafOnce(&first)
+		case "lastName":
+			return s.leafOnce(&last)
+		case "sdnType":
+			return s.leafOnce(&typ)
+		case "programList":
+			return s.children(func() error {
+				if string(s.name) != "program" {
+					return nil
+				}
+				program, err := s.leaf()
+				if program != "" {
+					p.Facts.Programs = append(p.Facts.Programs, program)
+				}
+				return err
+			})
+		case "idList":
+			return s.children(func() error {
+				if string(s.name) != "id" {
+					return nil
+				}
+				address, ok, err := parseSDNID(s)
+				if ok {
+					p.Addresses = append(p.Addresses, address)
+				}
+				return err
+			})
+		case "akaList":
+			return s.children(func() error {
+				if string(s.name) != "aka" {
+					return nil
+				}
+				alias, err := parseAka(s)
+				if alias.Name != "" {
+					p.Facts.Aliases = append(p.Facts.Aliases, alias)
+				}
+				return err
+			})
+		}
+		return nil
+	})
+	if err != nil {
+		return p, err
+	}
+	if p.UID == "" {
+		return p, s.errorf("the <sdnEntry> of line %d has no uid", line)
+	}
+	p.Facts.Name = joinNames(" ", first, last)
+	p.Facts.Type = partyType(typ)
+	p.Facts.URL = partyURL(p.UID)
+	if len(p.Addresses) > 0 && p.Facts.Name == "" {
+		return p, s.errorf("the <sdnEntry> of line %d, uid %s, has no name", line, p.UID)
+	}
+	return p, nil
+}
+
+// parseSDNID reads an id and reports whether it is a digital currency address.
+func parseSDNID(s *scanner) (screen.PublishedAddress, bool, error) {
+	var uid, typ, number string
+	line := s.line()
+	err := s.children(func() error {
+		switch string(s.name) {
+		case "uid":
+			return s.leafOnce(&uid)
+		case "idType":
+			return s.leafOnce(&typ)
+		case "idNumber":
+			return s.leafOnce(&number)
+		}
+		return nil
+	})
+	if err != nil {
+		return screen.PublishedAddress{}, false, err
+	}
+	if typ == "" {
+		return screen.PublishedAddress{}, false, s.errorf("the <id> of line %d, uid %.20q, has no idType", line, uid)
+	}
+	sym, ok := symbol(typ)
+	if !ok {
+		return screen.PublishedAddress{}, false, nil
+	}
+	if strings.TrimSpace(number) == "" {
+		return screen.PublishedAddress{}, false, s.errorf("the <id> of line %d, uid %.20q, %s, has no idNumber", line, uid, typ)
+	}
+	n, err := strconv.ParseUint(uid, 10, 63)
+	if err != nil || n <= sdnIDOffset {
+		return screen.PublishedAddress{}, false, s.errorf("the <id> of line %d, %s, has uid %.20q, want a number above %d",
+			line, typ, uid, sdnIDOffset)
+	}
+	return screen.PublishedAddress{
+		Text:      number,
+		Symbol:    sym,
+		SourceIDs: []string{strconv.FormatUint(n-sdnIDOffset, 10)},
+	}, true, nil
+}
+
+// parseAka reads an aka. A weak one of a person has all of its name in lastName,
+// "KLICHKO, Ivan P", and is left so: nicknames may hold commas, too.
+func parseAka(s *scanner) (screen.Alias, error) {
+	var first, last, typ, category string
+	err := s.children(func() error {
+		switch string(s.name) {
+		case "firstName":
+			return s.leafOnce(&first)
+		case "lastName":
+			return s.leafOnce(&last)
+		case "type":
+			return s.leafOnce(&typ)
+		case "category":
+			return s.leafOnce(&category)
+		}
+		return nil
+	})
+	return screen.Alias{
+		Name: joinNames(" ", first, last),
+		Type: strings.ToLower(typ),
+		Weak: strings.EqualFold(category, "weak"),
+	}, err
+}
