@@ -3,6 +3,7 @@ package screen
 import (
 	"encoding/hex"
 	"fmt"
+	"time"
 )
 
 // ListID names a list: "us-ofac-sdn". Lower-case letters, digits and hyphens.
@@ -113,9 +114,16 @@ type Publication struct {
 	List        ListID
 	PublishedOn Date   // the publisher's date; does not identify the publication
 	Digest      Digest // SHA-256 of the document, decompressed: this does
-	Source      string // where the document was read: a URL, a file's name
 	Records     int    // entries in the document, with and without addresses
 	Parties     []PublishedParty
+}
+
+// A Verification says that the newest publication of a list in a snapshot was
+// compared with what its publisher offers. It belongs to one installation, not
+// to the content of a snapshot.
+type Verification struct {
+	At     time.Time // when
+	Source string    // where the document was read: a URL, a file's name
 }
 
 // A PublishedParty is one party with the addresses that a publication prints
@@ -163,4 +171,18 @@ type PublishedAddress struct {
 	// The row's own interval [ListedOn, DelistedOn), for lists that print one.
 	// Zero means that the dates of the publications decide.
 	ListedOn, DelistedOn Date
+}
+
+// Validate reports whether an id can be a list's: 1 to 64 lower-case letters,
+// digits and hyphens.
+func (id ListID) Validate() error {
+	if len(id) < 1 || len(id) > 64 {
+		return fmt.Errorf("list id of %d characters, want 1 to 64", len(id))
+	}
+	for _, c := range []byte(id) {
+		if c != '-' && (c < '0' || c > '9') && (c < 'a' || c > 'z') {
+			return fmt.Errorf("list id %q: only lower-case letters, digits and hyphens", string(id))
+		}
+	}
+	return nil
 }

@@ -1,0 +1,360 @@
+package screen
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// ErrSuperseded says that a publication is older than the one that a snapshot
+// already holds of its list.
+var ErrSuperseded = errors.New("publication is superseded")
+
+// ErrConflict says that a snapshot cannot be published because another was since
+// its predecessor was read. Merge into the new one and publish again.
+var ErrConflict = errors.New("another snapshot was published meanwhile")
+
+// Changes are what one publication changed in a snapshot.
+type Changes struct {
+	List      ListID
+	Unchanged bool // the very publication that the snapshot already held: nothing at all changed
+	First     bool // the first publication of the list
+	Rows      int  // current rows before the merge
+
+	Listed, Delisted []Change // rows that came and went, in canonical order
+	Amended          []Change // rows or parties of which something else is said now
+}
+
+// A Change is one row, or for an amended party the party alone.
+type Change struct {
+	UID, Party   string // of the party after the merge; before it for a delisting
+	Text, Symbol string // empty for an amended party
+	What         string // for an amendment: what changed, for people
+}
+
+// Merge returns the snapshot that holds, besides what s holds, one more
+// publication of a list: the complete state of that list on its date. Rows that
+// the publication no longer prints are delisted by it, rows that are new are
+// listed by it, and a row that went away and comes back begins a second
+// interval. Rows are the same when party, text, symbol, tag and printed start
+// are; repeats within the publication are one row.
+//
+// What the publication cannot say (Entries, SourceIDs and the like left empty)
+// keeps what was known before, so that a list may be fed from several formats.
+//
+// A publication that s already holds as the newest of its list returns s itself
+// with Changes.Unchanged. One that is older, by its date or because it was
+// merged and followed by another, is ErrSuperseded; an operator's own list may
+// return to an earlier content. s is not changed.
+func (s *Snapshot) Merge(list List, pub *Publication) (*Snapshot, *Changes, error) {
+	if err := validate(list, pub); err != nil {
+		return nil, nil, fmt.Errorf("merging publication of %s: %w", list.ID, err)
+	}
+	m := merge{
+		next:    &Snapshot{lists: slices.Clone(s.lists), parties: slices.Clone(s.parties), listings: slices.Clone(s.listings)},
+		changes: &Changes{List: list.ID},
+	}
+	li, known := s.listIndex(list.ID)
+	if known {
+		state := &s.lists[li]
+		if state.Kind != list.Kind {
+			return nil, nil, fmt.Errorf("merging publication of %s: kind %s, the snapshot has it as %s", list.ID, list.Kind, state.Kind)
+		}
+		if state.Current().Digest == pub.Digest {
+			return s, &Changes{List: list.ID, Unchanged: true}, nil
+		}
+		if err := superseded(state, pub); err != nil {
+			return nil, nil, fmt.Errorf("merging publication of %s: %w", list.ID, err)
+		}
+	} else {
+		li = len(m.next.lists)
+		m.next.lists = append(m.next.lists, ListState{})
+		m.changes.First = true
+	}
+	m.list = li
+	m.next.lists[li] = ListState{List: list, Publications: slices.Clone(m.next.lists[li].Publications)}
+	m.next.lists[li].Publications = append(m.next.lists[li].Publications, PublicationRecord{
+		PublishedOn: pub.PublishedOn, Digest: pub.Digest, Records: pub.Records,
+	})
+	m.ordinal = Ordinal(len(m.next.lists[li].Publications))
+	m.run(pub)
+	m.next.seal()
+	return m.next, m.changes, nil
+}
+
+func validate(list List, pub *Publication) error {
+	if err := list.ID.Validate(); err != nil {
+		return err
+	}
+	switch {
+	case pub.List != list.ID:
+		return fmt.Errorf("it is one of %q", string(pub.List))
+	case list.Kind == KindUnspecified:
+		return errors.New("list without a kind")
+	case pub.PublishedOn == 0:
+		return errors.New("publication without a date")
+	case pub.Digest.IsZero():
+		return errors.New("publication without a digest")
+	}
+	seen := make(map[string]bool, len(pub.Parties))
+	for i := range pub.Parties {
+		p := &pub.Parties[i]
+		if seen[p.UID] {
+			return fmt.Errorf("party %q twice", p.UID)
+		}
+		seen[p.UID] = true
+		if len(p.Addresses) == 0 {
+			return fmt.Errorf("party %q without addresses", p.UID)
+		}
+		for _, a := range p.Addresses {
+			if a.Text == "" {
+				return fmt.Errorf("party %q: address without text", p.UID)
+			}
+		}
+	}
+	return nil
+}
+
+func superseded(state *ListState, pub *Publication) error {
+	current := state.Current()
+	if pub.PublishedOn < current.PublishedOn {
+		return fmt.Errorf("%w: it is of %s, the snapshot has one of %s", ErrSuperseded, pub.PublishedOn, current.PublishedOn)
+	}
+	if state.Kind == KindInternal {
+		return nil
+	}
+	for i := range state.Publications {
+		if p := &state.Publications[i]; p.Digest == pub.Digest {
+			return fmt.Errorf("%w: the publication of %s with digest %.12s was followed by another of %s",
+				ErrSuperseded, p.PublishedOn, p.Digest, current.PublishedOn)
+		}
+	}
+	return nil
+}
+
+type merge struct {
+	next    *Snapshot
+	changes *Changes
+	list    int
+	ordinal Ordinal
+}
+
+// rowKey is what makes two rows of a list the same.
+type rowKey struct {
+	party             int
+	text, symbol, tag string
+	listedOn          Date
+}
+
+func (m *merge) run(pub *Publication) {
+	parties := map[string]int{}
+	for i := range m.next.parties {
+		if m.next.parties[i].List == m.list {
+			parties[m.next.parties[i].UID] = i
+		}
+	}
+	current := map[rowKey]int{}
+	for i := range m.next.listings {
+		l := &m.next.listings[i]
+		if l.Delisted == 0 && m.next.parties[l.Party].List == m.list {
+			current[keyOf(l.Party, &l.PublishedAddress)] = i
+		}
+	}
+	m.changes.Rows = len(current)
+	seen := make(map[rowKey]bool, len(current))
+	rows := 0
+	for i := range pub.Parties {
+		published := &pub.Parties[i]
+		party, ok := parties[published.UID]
+		if ok {
+			m.amendParty(party, published)
+		} else {
+			party = len(m.next.parties)
+			m.next.parties = append(m.next.parties, Party{
+				List: m.list, UID: published.UID,
+				Versions: []FactsVersion{{Since: m.ordinal, Facts: canonicalFacts(published.Facts)}},
+			})
+		}
+		for _, a := range joinRepeats(published.Addresses) {
+			rows += a.repeats
+			key := keyOf(party, &a.PublishedAddress)
+			seen[key] = true
+			if at, ok := current[key]; ok {
+				m.amendRow(at, &a.PublishedAddress)
+				continue
+			}
+			m.next.listings = append(m.next.listings, Listing{Party: party, Listed: m.ordinal, PublishedAddress: a.PublishedAddress})
+			m.changes.Listed = append(m.changes.Listed, m.change(party, &a.PublishedAddress, ""))
+		}
+	}
+	for _, key := range slices.SortedFunc(maps.Keys(current), compareKeys) {
+		if !seen[key] {
+			l := &m.next.listings[current[key]]
+			l.Delisted = m.ordinal
+			m.changes.Delisted = append(m.changes.Delisted, m.change(l.Party, &l.PublishedAddress, ""))
+		}
+	}
+	m.next.lists[m.list].Current().Rows = rows
+}
+
+func keyOf(party int, a *PublishedAddress) rowKey {
+	return rowKey{party, a.Text, a.Symbol, a.Tag, a.ListedOn}
+}
+
+func compareKeys(a, b rowKey) int {
+	return cmp.Or(cmp.Compare(a.party, b.party), cmp.Compare(a.text, b.text), cmp.Compare(a.symbol, b.symbol),
+		cmp.Compare(a.tag, b.tag), cmp.Compare(a.listedOn, b.listedOn))
+}
+
+func (m *merge) change(party int, a *PublishedAddress, what string) Change {
+	p := &m.next.parties[party]
+	c := Change{UID: p.UID, Party: p.Versions[len(p.Versions)-1].Name, What: what}
+	if a != nil {
+		c.Text, c.Symbol = a.Text, a.Symbol
+	}
+	return c
+}
+
+// joinedRow is a row with its repeats in one publication folded into it.
+type joinedRow struct {
+	PublishedAddress
+	repeats                 int
+	comments, reliabilities []string
+}
+
+// joinRepeats makes one row of those that a party's entry prints twice, keeping
+// the ids of all and, where they differ in remarks, every remark.
+func joinRepeats(addresses []PublishedAddress) []joinedRow {
+	at := make(map[rowKey]int, len(addresses))
+	rows := make([]joinedRow, 0, len(addresses))
+	for _, a := range addresses {
+		key := keyOf(0, &a)
+		i, ok := at[key]
+		if !ok {
+			i = len(rows)
+			at[key] = i
+			rows = append(rows, joinedRow{PublishedAddress: a})
+			rows[i].SourceIDs = nil
+		}
+		row := &rows[i]
+		row.repeats++
+		row.SourceIDs = append(row.SourceIDs, a.SourceIDs...)
+		row.comments = append(row.comments, a.Comment)
+		row.reliabilities = append(row.reliabilities, a.Reliability)
+		// Two rows that end on different days: the account is listed until the
+		// later end, and without an end if one of them has none.
+		if a.DelistedOn == 0 || row.DelistedOn == 0 {
+			row.DelistedOn = 0
+		} else {
+			row.DelistedOn = max(row.DelistedOn, a.DelistedOn)
+		}
+	}
+	for i := range rows {
+		row := &rows[i]
+		row.SourceIDs = sortedSet(row.SourceIDs)
+		row.Comment = strings.Join(sortedSet(row.comments), "; ")
+		row.Reliability = strings.Join(sortedSet(row.reliabilities), "; ")
+	}
+	return rows
+}
+
+// sortedSet sorts texts, without repeats and empty ones; nil when none is left.
+func sortedSet(texts []string) []string {
+	slices.Sort(texts)
+	texts = slices.Compact(texts)
+	if len(texts) > 0 && texts[0] == "" {
+		texts = texts[1:]
+	}
+	if len(texts) == 0 {
+		return nil
+	}
+	return texts
+}
+
+// amendParty adds a version of the party's facts if the publication says
+// anything new.
+func (m *merge) amendParty(party int, published *PublishedParty) {
+	p := &m.next.parties[party]
+	old := &p.Versions[len(p.Versions)-1].Facts
+	facts := canonicalFacts(published.Facts)
+	if len(facts.Entries) == 0 {
+		facts.Entries = old.Entries
+	}
+	what := factsDiffer(old, &facts)
+	if what == "" {
+		return
+	}
+	p.Versions = append(slices.Clone(p.Versions), FactsVersion{Since: m.ordinal, Facts: facts})
+	m.changes.Amended = append(m.changes.Amended, m.change(party, nil, what))
+}
+
+// factsDiffer says in what two versions of a party's facts differ, "" if in
+// nothing. The order of programs is the publisher's and means nothing.
+func factsDiffer(old, new *Facts) string {
+	switch {
+	case old.Name != new.Name:
+		return fmt.Sprintf("name %q, was %q", new.Name, old.Name)
+	case !slices.Equal(slices.Sorted(slices.Values(old.Programs)), slices.Sorted(slices.Values(new.Programs))):
+		return fmt.Sprintf("programs %q, were %q", new.Programs, old.Programs)
+	case old.Type != new.Type:
+		return fmt.Sprintf("type %q, was %q", new.Type, old.Type)
+	case !slices.Equal(old.Aliases, new.Aliases):
+		return "aliases"
+	case !slices.Equal(old.Entries, new.Entries):
+		return "entries"
+	case old.URL != new.URL:
+		return fmt.Sprintf("page %q, was %q", new.URL, old.URL)
+	}
+	return ""
+}
+
+// canonicalFacts sorts what has no order of its own.
+func canonicalFacts(f Facts) Facts {
+	f.Programs = slices.Clone(f.Programs)
+	f.Aliases = slices.Clone(f.Aliases)
+	slices.SortFunc(f.Aliases, func(a, b Alias) int {
+		if a.Weak != b.Weak {
+			if a.Weak {
+				return 1
+			}
+			return -1
+		}
+		return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.Name, b.Name))
+	})
+	f.Aliases = slices.Compact(f.Aliases)
+	f.Entries = slices.Clone(f.Entries)
+	slices.SortFunc(f.Entries, func(a, b EntryEvent) int {
+		return cmp.Or(cmp.Compare(a.On, b.On), cmp.Compare(a.LegalBasis, b.LegalBasis))
+	})
+	f.Entries = slices.Compact(f.Entries)
+	return f
+}
+
+// amendRow takes over what the publication says of a row that stays listed.
+func (m *merge) amendRow(at int, a *PublishedAddress) {
+	l := &m.next.listings[at]
+	old := l.PublishedAddress
+	l.Comment = cmp.Or(a.Comment, old.Comment)
+	l.Reliability = cmp.Or(a.Reliability, old.Reliability)
+	if len(a.SourceIDs) > 0 {
+		l.SourceIDs = a.SourceIDs
+	}
+	l.DelistedOn = a.DelistedOn
+	var what string
+	switch {
+	case l.DelistedOn != old.DelistedOn:
+		what = fmt.Sprintf("printed end %q, was %q", l.DelistedOn, old.DelistedOn)
+	case l.Comment != old.Comment:
+		what = "comment"
+	case l.Reliability != old.Reliability:
+		what = fmt.Sprintf("reliability %q, was %q", l.Reliability, old.Reliability)
+	case !slices.Equal(l.SourceIDs, old.SourceIDs):
+		what = "publisher's ids"
+	default:
+		return
+	}
+	m.changes.Amended = append(m.changes.Amended, m.change(l.Party, a, what))
+}
