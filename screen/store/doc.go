@@ -1,0 +1,63 @@
+// Package store keeps snapshots in Redis: a Publisher writes them, Readers load
+// and follow them. They are different types for different Redis users, and no
+// other package talks to Redis.
+//
+// # Keys
+//
+// Every key begins with "walletscreen:{NAMESPACE}:", so that all of them live in
+// one hash slot. NAMESPACE is "default" unless configured.
+//
+//	key                  type    holds
+//	head                 hash    what is served: schema, sequence, digest, created_at
+//	snapshots            hash    sequence -> manifest (JSON) of every snapshot kept
+//	content:DIGEST:N     string  piece N (from 0, 4 MiB each) of the canonical encoding with that SHA-256
+//	verified             hash    list id -> when the loader last compared it with its publisher (JSON)
+//	listings             hash    canonical key -> listings of the account (JSON), for people with redis-cli
+//	listings:DIGEST      hash    the same while it is being written; expires
+//	changed              channel a message for every new head and every verification
+//
+// A person looks an account up with one command:
+//
+//	redis-cli HGET 'walletscreen:{default}:listings' tron:00ed3a4ce2c8ad1ac6d6d1e2a6d4e1c9d8a1b9a0
+//
+// A text that nobody can read as an address stands there as "text:" and itself.
+// No server reads that hash; what is served is the content, verified.
+//
+// # The life of one designation
+//
+// A publisher lists an address. The loader reads the publication, merges it into
+// the newest snapshot and hands the result to Publish:
+//
+//  1. The canonical encoding is written in pieces under its own digest, with an
+//     hour to live. Two loaders that write different content never touch the
+//     same key; two that write the same content write the same bytes.
+//  2. The pieces are read back and their digest compared.
+//  3. One script, atomic in Redis, checks that the head is still the one that
+//     the merge began with, makes the pieces permanent, adds the manifest and
+//     sets the head last. If another loader was faster nothing changes and
+//     Publish returns screen.ErrConflict: merge again.
+//  4. The same script publishes on the channel. Readers that miss the message
+//     find the new head when they poll.
+//
+// A Reader loads the pieces that the head names, and refuses them unless their
+// SHA-256 is the digest. It sees the old snapshot or the new one, whatever dies
+// between two steps: pieces that no head names expire.
+//
+// A delisting is one more publication: the listing stays in the content with
+// the end of its interval.
+//
+// Snapshots beyond the number to keep are retired after a publish, never the
+// head; content goes when no kept snapshot names it.
+//
+// # Trust
+//
+// Redis distributes; it is not trusted with content: readers verify the digest
+// that the head names. Whoever can write to Redis can still point the head at
+// other content, so give readers a Redis user that cannot write.
+//
+// # Schema
+//
+// The head carries the number of this schema. A Reader refuses another number
+// and goes on with what it has; the next schema will use other keys beside
+// these until all readers understand it.
+package store

@@ -1,0 +1,111 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"walletscreen/screen"
+)
+
+// A Reader loads the current snapshot and follows changes. It never writes.
+type Reader struct {
+	c    redis.UniversalClient
+	keys keys
+
+	// Poll is how often the head is looked at in case a notification was missed;
+	// 0 means 5 seconds.
+	Poll time.Duration
+}
+
+// State is what Redis holds for readers at one time.
+type State struct {
+	Snapshot *screen.Snapshot
+	Verified Verified
+}
+
+// NewReader returns a Reader for the given Redis. It does not connect.
+func NewReader(o Options) (*Reader, error) {
+	c, k, err := open(o)
+	if err != nil {
+		return nil, err
+	}
+	return &Reader{c: c, keys: k}, nil
+}
+
+// Close ends the connections.
+func (r *Reader) Close() error { return r.c.Close() }
+
+// Load returns the current snapshot, verified, or ErrNoSnapshot.
+func (r *Reader) Load(ctx context.Context) (*State, error) { return r.refresh(ctx, nil) }
+
+// refresh returns the current state, taking the snapshot from have when it is
+// still the current one.
+func (r *Reader) refresh(ctx context.Context, have *State) (*State, error) {
+	for attempt := 0; ; attempt++ {
+		h, err := readHead(ctx, r.c, r.keys)
+		if err != nil {
+			return nil, err
+		}
+		next := new(State)
+		if have != nil && have.Snapshot.Sequence == h.sequence && have.Snapshot.Digest() == h.digest && have.Snapshot.CreatedAt.Equal(h.createdAt) {
+			next.Snapshot = have.Snapshot
+		} else if next.Snapshot, err = load(ctx, r.c, r.keys, h); err != nil {
+			// A publisher may have retired what a slow reader was loading.
+			if attempt < 3 && errors.Is(err, redis.Nil) {
+				continue
+			}
+			return nil, err
+		}
+		next.Verified, err = readVerified(ctx, r.c, r.keys, next.Snapshot)
+		return next, err
+	}
+}
+
+// Follow calls changed for every state that differs from the one before, first
+// from have (nil for none), until ctx ends; it returns ctx's error. It is told by
+// publishers and looks by itself every Poll. failed is called for every attempt
+// that failed, with ErrNoSnapshot when Redis holds nothing; Follow goes on with
+// the next. Both are called from one goroutine, never at the same time.
+func (r *Reader) Follow(ctx context.Context, have *State, changed func(*State), failed func(error)) error {
+	poll := r.Poll
+	if poll == 0 {
+		poll = 5 * time.Second
+	}
+	ticker := time.NewTicker(poll)
+	defer ticker.Stop()
+	// The driver connects again by itself and subscribes anew; what it misses
+	// meanwhile the ticker finds.
+	sub := r.c.Subscribe(ctx, r.keys.changed())
+	defer sub.Close()
+	messages := sub.Channel(redis.WithChannelHealthCheckInterval(poll))
+	for {
+		bounded, cancel := context.WithTimeout(ctx, time.Minute)
+		next, err := r.refresh(bounded, have)
+		cancel()
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil:
+			failed(fmt.Errorf("looking for a new snapshot: %w", err))
+		case have == nil || next.Snapshot != have.Snapshot || !maps.EqualFunc(next.Verified, have.Verified, sameVerification):
+			have = next
+			changed(next)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-ticker.C:
+		case _, ok := <-messages:
+			if !ok {
+				messages = nil // closed with the client; the ticker goes on
+			}
+		}
+	}
+}
+
+func sameVerification(a, b screen.Verification) bool { return a.Source == b.Source && a.At.Equal(b.At) }

@@ -1,0 +1,260 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+
+	"walletscreen/screen"
+)
+
+// DefaultNamespace is the namespace when none is configured.
+const DefaultNamespace = "default"
+
+// ErrNoSnapshot says that Redis holds no snapshot: none was published yet, or it
+// was flushed.
+var ErrNoSnapshot = errors.New("no snapshot in Redis")
+
+// schema is the number of the layout of keys and manifests.
+const schema = 1
+
+// chunkSize is the size of the pieces that content is written in, in bytes: one
+// command neither blocks Redis nor fills its buffers.
+const chunkSize = 4 << 20
+
+// maxContent is the largest content that a Reader loads, in bytes.
+const maxContent = 4 << 30
+
+// Options say which Redis to talk to.
+type Options struct {
+	// URL is a Redis URL of one server: redis://user:password@host:port/db,
+	// rediss:// for TLS, unix:///path for a socket.
+	URL string
+	// Namespace keeps installations in one Redis apart: 1 to 64 letters, digits,
+	// dots, hyphens and underscores. "" is DefaultNamespace.
+	Namespace string
+}
+
+// Verified holds when lists were last compared with their publishers. Lists of
+// which that is not known are left out.
+type Verified = map[screen.ListID]screen.Verification
+
+// keys builds every key. No other code does.
+type keys struct{ prefix string }
+
+func (k keys) head() string      { return k.prefix + "head" }
+func (k keys) snapshots() string { return k.prefix + "snapshots" }
+func (k keys) verified() string  { return k.prefix + "verified" }
+func (k keys) listings() string  { return k.prefix + "listings" }
+func (k keys) changed() string   { return k.prefix + "changed" }
+
+func (k keys) staged(d screen.Digest) string { return k.prefix + "listings:" + d.String() }
+func (k keys) content(d screen.Digest) string {
+	return k.prefix + "content:" + d.String() + ":"
+}
+
+func (k keys) chunks(d screen.Digest, n int) []string {
+	chunks := make([]string, n)
+	for i := range chunks {
+		chunks[i] = k.content(d) + strconv.Itoa(i)
+	}
+	return chunks
+}
+
+// open makes a client. It does not connect.
+func open(o Options) (redis.UniversalClient, keys, error) {
+	quietDriver()
+	namespace := o.Namespace
+	if namespace == "" {
+		namespace = DefaultNamespace
+	}
+	if len(namespace) > 64 || strings.Trim(namespace, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") != "" {
+		return nil, keys{}, fmt.Errorf("namespace %q: want 1 to 64 letters, digits, dots, hyphens and underscores", namespace)
+	}
+	opt, err := redis.ParseURL(o.URL)
+	if err != nil {
+		// The driver's error may repeat the URL, and so the password.
+		return nil, keys{}, errors.New("redis URL: want redis://[user:password@]host:port[/db], rediss://... or unix:///path")
+	}
+	// The driver's defaults ignore deadlines and retry for a quarter of a minute.
+	// A load is retried by whoever asked for it, with what it knows of the hurry.
+	opt.ContextTimeoutEnabled = true
+	opt.MaxRetries = -1
+	opt.DialTimeout = 2 * time.Second
+	opt.DialerRetries = 1
+	opt.ReadTimeout = 5 * time.Second // a piece of 4 MiB over a slow line
+	opt.WriteTimeout = 5 * time.Second
+	opt.PoolTimeout = 2 * time.Second
+	opt.PoolSize = 4 // one load, one poll, and room for a command that hangs
+	opt.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+	return redis.NewClient(opt), keys{"walletscreen:{" + namespace + "}:"}, nil
+}
+
+var driverLog sync.Once
+
+// quietDriver keeps the driver from writing to standard error on its own.
+func quietDriver() { driverLog.Do(func() { redis.SetLogger(driverLogger{}) }) }
+
+type driverLogger struct{}
+
+func (driverLogger) Printf(ctx context.Context, format string, v ...any) {
+	slog.DebugContext(ctx, "redis driver", "message", fmt.Sprintf(format, v...))
+}
+
+// A manifest describes one published snapshot. It is JSON for people to read;
+// unknown fields are ignored so that later versions may add some.
+type manifest struct {
+	Schema    int              `json:"schema"`
+	Sequence  uint64           `json:"sequence"`
+	Digest    string           `json:"digest"`
+	CreatedAt time.Time        `json:"created_at"`
+	Builder   string           `json:"builder"` // version of the program that published it
+	Size      int              `json:"size"`    // bytes of content
+	Chunks    int              `json:"chunks"`
+	Listings  int              `json:"listings"` // past and present
+	Lists     []manifestedList `json:"lists"`
+}
+
+type manifestedList struct {
+	ID          screen.ListID `json:"id"`
+	PublishedOn string        `json:"published_on"`
+	SHA256      string        `json:"sha256"`
+	Rows        int           `json:"rows"`
+}
+
+// verification is a screen.Verification as it is stored.
+type verification struct {
+	SHA256     string    `json:"sha256"` // of the publication: it says nothing about another one
+	VerifiedAt time.Time `json:"verified_at"`
+	Source     string    `json:"source"`
+}
+
+// encodeVerifications encodes verifications of lists of s by list id.
+func encodeVerifications(s *screen.Snapshot, verified Verified) (map[string]string, error) {
+	fields := make(map[string]string, len(verified))
+	for id, v := range verified {
+		list := s.List(id)
+		if list == nil {
+			return nil, fmt.Errorf("list %q is not in %s", id, s)
+		}
+		value, err := json.Marshal(verification{list.Current().Digest.String(), v.At.UTC(), v.Source})
+		if err != nil {
+			return nil, err
+		}
+		fields[string(id)] = string(value)
+	}
+	return fields, nil
+}
+
+// decodeVerifications is the reverse. Those that are not about the newest
+// publication in s of their list are left out.
+func decodeVerifications(s *screen.Snapshot, fields map[string]string) (Verified, error) {
+	verified := make(Verified, len(fields))
+	for id, value := range fields {
+		var v verification
+		if err := json.Unmarshal([]byte(value), &v); err != nil {
+			return nil, fmt.Errorf("verification of list %q: %w", id, err)
+		}
+		if list := s.List(screen.ListID(id)); list != nil && list.Current().Digest.String() == v.SHA256 {
+			verified[list.ID] = screen.Verification{At: v.VerifiedAt, Source: v.Source}
+		}
+	}
+	return verified, nil
+}
+
+// readVerified reads what is known of the freshness of the lists of s.
+func readVerified(ctx context.Context, c redis.UniversalClient, k keys, s *screen.Snapshot) (Verified, error) {
+	fields, err := c.HGetAll(ctx, k.verified()).Result()
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", k.verified(), err)
+	}
+	verified, err := decodeVerifications(s, fields)
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", k.verified(), err)
+	}
+	return verified, nil
+}
+
+// head is what the head key holds.
+type head struct {
+	sequence  uint64
+	digest    screen.Digest
+	createdAt time.Time
+}
+
+// readHead returns ErrNoSnapshot when there is none.
+func readHead(ctx context.Context, c redis.UniversalClient, k keys) (head, error) {
+	f, err := c.HGetAll(ctx, k.head()).Result()
+	if err != nil {
+		return head{}, fmt.Errorf("reading %s: %w", k.head(), err)
+	}
+	if len(f) == 0 {
+		return head{}, ErrNoSnapshot
+	}
+	if f["schema"] != strconv.Itoa(schema) {
+		return head{}, fmt.Errorf("%s has schema %q, this program reads %d", k.head(), f["schema"], schema)
+	}
+	var h head
+	if h.sequence, err = strconv.ParseUint(f["sequence"], 10, 64); err != nil || h.sequence == 0 {
+		return head{}, fmt.Errorf("%s has sequence %q", k.head(), f["sequence"])
+	}
+	if h.digest, err = screen.ParseDigest(f["digest"]); err != nil {
+		return head{}, fmt.Errorf("%s: %w", k.head(), err)
+	}
+	if h.createdAt, err = time.Parse(time.RFC3339Nano, f["created_at"]); err != nil {
+		return head{}, fmt.Errorf("%s: created_at: %w", k.head(), err)
+	}
+	return h, nil
+}
+
+// load reads and verifies the snapshot that a head names.
+func load(ctx context.Context, c redis.UniversalClient, k keys, h head) (*screen.Snapshot, error) {
+	value, err := c.HGet(ctx, k.snapshots(), strconv.FormatUint(h.sequence, 10)).Result()
+	if err != nil {
+		return nil, fmt.Errorf("reading %s, field %d: %w", k.snapshots(), h.sequence, err)
+	}
+	var m manifest
+	if err := json.Unmarshal([]byte(value), &m); err != nil {
+		return nil, fmt.Errorf("reading %s, field %d: %w", k.snapshots(), h.sequence, err)
+	}
+	if m.Digest != h.digest.String() {
+		return nil, fmt.Errorf("snapshot %d has digest %.12s in %s and %.12s in its manifest", h.sequence, h.digest, k.head(), m.Digest)
+	}
+	if m.Size < 0 || m.Size > maxContent || m.Chunks != (m.Size+chunkSize-1)/chunkSize {
+		return nil, fmt.Errorf("snapshot %d has %d bytes in %d pieces: not what this program reads", h.sequence, m.Size, m.Chunks)
+	}
+	content, err := readContent(ctx, c, k, h.digest, m.Size, m.Chunks)
+	if err != nil {
+		return nil, err
+	}
+	s, err := screen.DecodeVerified(content, h.digest)
+	if err != nil {
+		return nil, fmt.Errorf("snapshot %d: %w", h.sequence, err)
+	}
+	return s.Named(h.sequence, h.createdAt), nil
+}
+
+// readContent joins the pieces of a content. It does not check the digest.
+func readContent(ctx context.Context, c redis.UniversalClient, k keys, d screen.Digest, size, chunks int) ([]byte, error) {
+	content := make([]byte, 0, size)
+	for _, key := range k.chunks(d, chunks) {
+		chunk, err := c.Get(ctx, key).Bytes()
+		if err != nil {
+			return nil, fmt.Errorf("reading %s: %w", key, err)
+		}
+		if len(content)+len(chunk) > size {
+			return nil, fmt.Errorf("%s: more than the %d bytes of the manifest", key, size)
+		}
+		content = append(content, chunk...)
+	}
+	return content, nil
+}
