@@ -1,0 +1,211 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	pb "walletscreen/proto/walletscreen/v1"
+	"walletscreen/screen"
+	"walletscreen/screen/address"
+)
+
+// ScreenAddresses answers as the contract says.
+func (s *Server) ScreenAddresses(ctx context.Context, req *pb.ScreenAddressesRequest) (*pb.ScreenAddressesResponse, error) {
+	begin := time.Now()
+	res, err := s.screen(ctx, req)
+	s.metrics.observe(res, err, time.Since(begin))
+	return res, err
+}
+
+// ScreenAddressStream is not offered yet.
+func (s *Server) ScreenAddressStream(grpc.BidiStreamingServer[pb.ScreenAddressesRequest, pb.ScreenAddressesResponse]) error {
+	return notOffered("ScreenAddressStream")
+}
+
+func notOffered(method string) error {
+	return failure(pb.ErrorReason_ERROR_REASON_NOT_OFFERED, method+" is not offered by this version", "method", method)
+}
+
+func (s *Server) screen(ctx context.Context, req *pb.ScreenAddressesRequest) (*pb.ScreenAddressesResponse, error) {
+	now := s.cfg.Now()
+	query, err := s.query(req, now)
+	if err != nil {
+		return nil, err
+	}
+	sv, err := s.pick(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	now = s.cfg.Now() // pick may have waited
+	limit := s.limit(sv)
+	if req.MaxListAge != nil {
+		if asked := req.MaxListAge.AsDuration(); limit == 0 || asked < limit {
+			limit = asked
+		}
+	}
+	stale := func(list *screen.ListState) bool {
+		if query.AsOf != 0 && query.AsOf < screen.DateOf(sv.asOfWhen(list).UTC()) {
+			return false // about that day the list is known to the end
+		}
+		return limit > 0 && sv.age(list, now) > limit
+	}
+	query.Stale = func(id screen.ListID) bool { return stale(sv.Snapshot.List(id)) }
+
+	screener := sv.index.Screener(query)
+	res := &pb.ScreenAddressesResponse{
+		Snapshot:   sv.ref,
+		ScreenedAt: timestamppb.New(now),
+		RequestId:  req.RequestId,
+	}
+	res.Results = results(sv.Snapshot, screener, req.Addresses, query.AsOf)
+	validUntil, anyStale := time.Time{}, false
+	for _, list := range screener.Consulted() {
+		f := &pb.ListFreshness{ListId: string(list.ID), PublishedOn: list.Current().PublishedOn.String(), Stale: stale(list)}
+		if v, ok := sv.Verified[list.ID]; ok {
+			f.VerifiedAt = timestamppb.New(v.At)
+		}
+		if f.Stale {
+			anyStale = true
+			res.Notices = append(res.Notices, &pb.Notice{
+				Code: pb.NoticeCode_NOTICE_CODE_LIST_STALE, ListId: f.ListId,
+				Message: fmt.Sprintf("list %s is %s old, over the limit of %s: what it does not list cannot be screened", f.ListId, roughly(sv.age(list, now)), limit),
+			})
+		}
+		if until := sv.asOfWhen(list).Add(limit); validUntil.IsZero() || until.Before(validUntil) {
+			validUntil = until
+		}
+		res.Lists = append(res.Lists, f)
+	}
+	for _, id := range query.Lists {
+		if sv.Snapshot.List(id) == nil {
+			res.Notices = append(res.Notices, &pb.Notice{
+				Code: pb.NoticeCode_NOTICE_CODE_LIST_NOT_LOADED, ListId: string(id), Message: fmt.Sprintf("list %s is not loaded", id),
+			})
+		}
+	}
+	res.Notices = append(res.Notices, s.notices(sv, now)...)
+	if limit > 0 && !anyStale && query.AsOf == 0 && !validUntil.IsZero() {
+		res.ValidUntil = timestamppb.New(validUntil)
+	}
+	return res, nil
+}
+
+// query checks a request and makes a query of it, all but its Stale.
+func (s *Server) query(req *pb.ScreenAddressesRequest, now time.Time) (screen.Query, error) {
+	query := screen.Query{Today: screen.DateOf(now.UTC())}
+	switch n := len(req.Addresses); {
+	case n == 0:
+		return query, failure(pb.ErrorReason_ERROR_REASON_NO_ADDRESSES, "the request holds no addresses")
+	case n > MaxAddresses:
+		return query, failure(pb.ErrorReason_ERROR_REASON_TOO_MANY_ADDRESSES, fmt.Sprintf("%d addresses, at most %d", n, MaxAddresses),
+			"addresses", strconv.Itoa(n), "limit", strconv.Itoa(MaxAddresses))
+	}
+	if req.Network != "" {
+		var ok bool
+		if query.Network, ok = address.LedgerOf(req.Network); !ok {
+			return query, failure(pb.ErrorReason_ERROR_REASON_INVALID_NETWORK, `network is not of the form of CAIP-2, like "eip155:1"`)
+		}
+	}
+	if len(req.ListIds) > maxListIDs {
+		return query, failure(pb.ErrorReason_ERROR_REASON_INVALID_LIST_ID, fmt.Sprintf("%d list ids, at most %d", len(req.ListIds), maxListIDs))
+	}
+	for _, id := range req.ListIds {
+		if screen.ListID(id).Validate() != nil {
+			return query, failure(pb.ErrorReason_ERROR_REASON_INVALID_LIST_ID, "a list id is 1 to 64 lower-case letters, digits and hyphens")
+		}
+		if !slices.Contains(query.Lists, screen.ListID(id)) {
+			query.Lists = append(query.Lists, screen.ListID(id))
+		}
+	}
+	if req.AsOf != "" {
+		var err error
+		if query.AsOf, err = screen.ParseDate(req.AsOf); err != nil {
+			return query, failure(pb.ErrorReason_ERROR_REASON_INVALID_AS_OF, `as_of is not a date of the form "2025-11-04"`)
+		}
+		if query.AsOf > screen.DateOf(now.UTC().AddDate(0, 0, 1)) {
+			return query, failure(pb.ErrorReason_ERROR_REASON_INVALID_AS_OF, "as_of is in the future")
+		}
+	}
+	if req.MaxListAge != nil && (!req.MaxListAge.IsValid() || req.MaxListAge.AsDuration() <= 0) {
+		return query, failure(pb.ErrorReason_ERROR_REASON_INVALID_MAX_LIST_AGE, "max_list_age is not a positive duration")
+	}
+	if req.Snapshot != 0 && req.MinSnapshot > req.Snapshot {
+		return query, failure(pb.ErrorReason_ERROR_REASON_INVALID_SNAPSHOT, "min_snapshot is greater than snapshot")
+	}
+	if len(req.RequestId) > maxRequestID || slices.ContainsFunc([]byte(req.RequestId), func(c byte) bool { return c < ' ' || c > '~' }) {
+		return query, failure(pb.ErrorReason_ERROR_REASON_INVALID_REQUEST_ID, fmt.Sprintf("request_id is not at most %d printable ASCII characters", maxRequestID))
+	}
+	if req.Receipt {
+		return query, failure(pb.ErrorReason_ERROR_REASON_RECEIPTS_NOT_CONFIGURED, "this server has no key to sign receipts with")
+	}
+	return query, nil
+}
+
+// pick returns the state to answer a request from.
+func (s *Server) pick(ctx context.Context, req *pb.ScreenAddressesRequest) (*served, error) {
+	sv := s.current.Load()
+	if sv == nil {
+		return nil, notReady()
+	}
+	wanted := max(req.MinSnapshot, req.Snapshot)
+	if sv.Snapshot.Sequence < wanted {
+		sv = s.wait(ctx, wanted)
+	}
+	have := strconv.FormatUint(sv.Snapshot.Sequence, 10)
+	switch {
+	case req.Snapshot != 0 && sv.Snapshot.Sequence != req.Snapshot:
+		return nil, failure(pb.ErrorReason_ERROR_REASON_SNAPSHOT_NOT_HELD, "the server does not hold that snapshot",
+			"sequence", have, "snapshot", strconv.FormatUint(req.Snapshot, 10))
+	case sv.Snapshot.Sequence < req.MinSnapshot:
+		return nil, failure(pb.ErrorReason_ERROR_REASON_SNAPSHOT_NOT_REACHED, "the server has not reached min_snapshot",
+			"sequence", have, "min_snapshot", strconv.FormatUint(req.MinSnapshot, 10))
+	}
+	return sv, nil
+}
+
+func notReady() error {
+	return failure(pb.ErrorReason_ERROR_REASON_NOT_READY, "no snapshot is loaded yet")
+}
+
+// wait waits briefly for a snapshot and returns what is served then.
+func (s *Server) wait(ctx context.Context, sequence uint64) *served {
+	ctx, cancel := context.WithTimeout(ctx, minWait)
+	defer cancel()
+	for {
+		s.mu.Lock()
+		sv, swapped := s.current.Load(), s.swapped
+		s.mu.Unlock()
+		if sv.Snapshot.Sequence >= sequence {
+			return sv
+		}
+		select {
+		case <-swapped:
+		case <-ctx.Done():
+			return sv
+		}
+	}
+}
+
+// results screens every address. Results that say only that nothing was found
+// share one allocation.
+func results(snapshot *screen.Snapshot, screener *screen.Screener, addresses []string, asOf screen.Date) []*pb.ScreenResult {
+	messages := make([]pb.ScreenResult, len(addresses))
+	out := make([]*pb.ScreenResult, len(addresses))
+	var r screen.Result
+	for i, text := range addresses {
+		screener.Screen(text, &r)
+		m := &messages[i]
+		m.Verdict, m.Reason, m.Warnings = pb.Verdict(r.Verdict), pb.Reason(r.Reason), warnings(r.Warnings)
+		for _, match := range r.Matches {
+			m.Matches = append(m.Matches, &pb.Match{Basis: pb.Basis(match.Basis), Listing: listing(snapshot, match.Listing, asOf)})
+		}
+		out[i] = m
+	}
+	return out
+}

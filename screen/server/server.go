@@ -1,0 +1,263 @@
+// Package server answers the contract over gRPC from an index in memory.
+//
+// A Server is handed one state after another with Swap, by whoever loads
+// snapshots; every call takes the state that is current when it begins and
+// answers from it alone. Nothing here waits for a store.
+package server
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/health"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/reflection"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	pb "walletscreen/proto/walletscreen/v1"
+	"walletscreen/screen"
+	"walletscreen/screen/wire"
+)
+
+// ScreeningService is the name under which health checks ask whether addresses
+// can be screened correctly now.
+const ScreeningService = "walletscreen.v1.ScreeningService"
+
+// Limits of the contract.
+const (
+	MaxAddresses  = 10_000          // in one request
+	maxListIDs    = 100             // in one request
+	maxRequestID  = 128             // characters
+	maxMessage    = 8 << 20         // bytes of a request: MaxAddresses of 512 bytes, and room
+	minWait       = 2 * time.Second // for min_snapshot
+	maxStreams    = 1000            // calls at a time on one connection
+	readinessTick = time.Second     // how often lists are looked at for their age
+)
+
+// Config says how a Server answers. The zero Config is usable.
+type Config struct {
+	// MaxListAge is the age past which a list cannot say that something is not
+	// listed; 0 enforces nothing.
+	MaxListAge time.Duration
+	// Version is the version of the program, returned by GetSnapshot.
+	Version string
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+	// Log receives what operators should know; nil discards it. Addresses are
+	// never logged.
+	Log *slog.Logger
+	// Metrics receives the metrics; nil registers none.
+	Metrics prometheus.Registerer
+}
+
+// Server implements both services of the contract.
+type Server struct {
+	pb.UnimplementedScreeningServiceServer
+	pb.UnimplementedListServiceServer
+
+	cfg     Config
+	health  *health.Server
+	metrics *metrics
+
+	current atomic.Pointer[served]
+
+	mu       sync.Mutex    // guards swapped and ready
+	swapped  chan struct{} // closed and replaced at every Swap
+	ready    bool          // what health says of ScreeningService
+	draining bool
+}
+
+// A State is what a Server answers from.
+type State struct {
+	Snapshot *screen.Snapshot
+	// Verified is when each list was last compared with its publisher; lists of
+	// which that is not known are left out. Not changed after Swap.
+	Verified map[screen.ListID]screen.Verification
+	// Builtin says that the lists are the embedded default: every answer says so,
+	// and the age limit is not enforced on them.
+	Builtin bool
+}
+
+// served is a State with its index.
+type served struct {
+	State
+	index    *screen.Index
+	loadedAt time.Time
+	ref      *pb.SnapshotRef
+}
+
+// New returns a server that has no snapshot yet and says so.
+func New(cfg Config) *Server {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	s := &Server{cfg: cfg, health: health.NewServer(), swapped: make(chan struct{})}
+	// A new health server says SERVING. "" is liveness and stays so.
+	s.health.SetServingStatus(ScreeningService, healthpb.HealthCheckResponse_NOT_SERVING)
+	s.metrics = newMetrics(s, cfg.Metrics)
+	return s
+}
+
+// Swap makes the server answer from a new state. Calls that have begun finish
+// with the old one. The index is built before the swap; if the snapshot is the
+// one served already, only what is known of its freshness changes.
+func (s *Server) Swap(state State) {
+	next := &served{State: state, loadedAt: s.cfg.Now()}
+	if old := s.current.Load(); old != nil && old.Snapshot == state.Snapshot {
+		next.index, next.loadedAt = old.index, old.loadedAt
+	} else {
+		next.index = screen.NewIndex(state.Snapshot)
+	}
+	next.ref = &pb.SnapshotRef{
+		Sequence: state.Snapshot.Sequence, Digest: state.Snapshot.Digest().String(), CreatedAt: timestamppb.New(state.Snapshot.CreatedAt),
+	}
+	s.mu.Lock()
+	s.current.Store(next)
+	close(s.swapped)
+	s.swapped = make(chan struct{})
+	s.mu.Unlock()
+	s.metrics.swaps.Inc()
+	s.assess()
+}
+
+// assess sets readiness: a snapshot is loaded, it has lists, and every list is
+// within the age limit.
+func (s *Server) assess() {
+	ready, why := false, "no snapshot is loaded"
+	if sv := s.current.Load(); sv != nil {
+		ready, why = true, ""
+		if len(sv.Snapshot.Lists()) == 0 {
+			ready, why = false, "the snapshot has no lists"
+		}
+		now := s.cfg.Now()
+		for i := range sv.Snapshot.Lists() {
+			list := &sv.Snapshot.Lists()[i]
+			if limit := s.limit(sv); limit > 0 && sv.age(list, now) > limit {
+				ready, why = false, fmt.Sprintf("list %s is older than %s", list.ID, limit)
+			}
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.draining || ready == s.ready {
+		return
+	}
+	s.ready = ready
+	status := healthpb.HealthCheckResponse_NOT_SERVING
+	if ready {
+		status = healthpb.HealthCheckResponse_SERVING
+		s.cfg.Log.Info("ready to screen")
+	} else {
+		s.cfg.Log.Error("not ready to screen", "why", why)
+	}
+	s.health.SetServingStatus(ScreeningService, status)
+}
+
+// limit is the age limit in force for a state, 0 for none.
+func (s *Server) limit(sv *served) time.Duration {
+	if sv.Builtin {
+		return 0
+	}
+	return s.cfg.MaxListAge
+}
+
+// age is the time since a list was last known to be what its publisher says: since
+// it was compared with it, or since the end of the publication's day.
+func (sv *served) age(list *screen.ListState, now time.Time) time.Duration {
+	return now.Sub(sv.asOfWhen(list))
+}
+
+// asOfWhen is the instant up to which the list is known to be the publisher's.
+func (sv *served) asOfWhen(list *screen.ListState) time.Time {
+	if v, ok := sv.Verified[list.ID]; ok {
+		return v.At
+	}
+	return list.Current().PublishedOn.Time().AddDate(0, 0, 1)
+}
+
+// Ready reports whether addresses can be screened correctly now.
+func (s *Server) Ready() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ready && !s.draining
+}
+
+// Run watches the age of the lists until ctx ends.
+func (s *Server) Run(ctx context.Context) {
+	tick := time.NewTicker(readinessTick)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			s.assess()
+		}
+	}
+}
+
+// Drain tells health checks that the server is going away. Calls are still
+// answered.
+func (s *Server) Drain() {
+	s.mu.Lock()
+	s.draining = true
+	s.mu.Unlock()
+	s.health.Shutdown()
+}
+
+// GRPC returns a gRPC server with the services, health and reflection on it.
+func (s *Server) GRPC(opts ...grpc.ServerOption) *grpc.Server {
+	opts = append([]grpc.ServerOption{
+		grpc.ForceServerCodecV2(wire.Codec{}),
+		grpc.MaxRecvMsgSize(maxMessage),
+		grpc.MaxConcurrentStreams(maxStreams),
+		grpc.NumStreamWorkers(16),
+		grpc.ConnectionTimeout(20 * time.Second),
+		grpc.KeepaliveParams(keepalive.ServerParameters{
+			MaxConnectionIdle: 15 * time.Minute,
+			// Clients connect again now and then, so that balancing works.
+			MaxConnectionAge: 30 * time.Minute, MaxConnectionAgeGrace: time.Minute,
+			Time: time.Minute, Timeout: 20 * time.Second,
+		}),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
+		grpc.ChainUnaryInterceptor(s.recoverUnary),
+		grpc.ChainStreamInterceptor(s.recoverStream),
+	}, opts...)
+	g := grpc.NewServer(opts...)
+	pb.RegisterScreeningServiceServer(g, s)
+	pb.RegisterListServiceServer(g, s)
+	healthpb.RegisterHealthServer(g, s.health)
+	reflection.Register(g)
+	return g
+}
+
+// A panic is a defect: the call fails, and nothing is said of any address.
+func (s *Server) recovered(method string, err *error) {
+	if r := recover(); r != nil {
+		s.metrics.panics.Inc()
+		// The value of the panic may quote the request; the stack does not.
+		s.cfg.Log.Error("panic", "method", method, "kind", fmt.Sprintf("%T", r), "stack", string(debug.Stack()))
+		*err = failure(pb.ErrorReason_ERROR_REASON_INTERNAL, "internal error")
+	}
+}
+
+func (s *Server) recoverUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (_ any, err error) {
+	defer s.recovered(info.FullMethod, &err)
+	return next(ctx, req)
+}
+
+func (s *Server) recoverStream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) (err error) {
+	defer s.recovered(info.FullMethod, &err)
+	return next(srv, stream)
+}
