@@ -113,16 +113,6 @@ func bech32Bytes(dst []byte, data string) (n int, ok bool) {
 	return n, held < 5 && acc&(1<<held-1) == 0
 }
 
-// mixedCase reports whether s has letters of both cases.
-func mixedCase(s string) bool {
-	var lowers, uppers bool
-	for _, c := range []byte(s) {
-		lowers = lowers || 'a' <= c && c <= 'z'
-		uppers = uppers || 'A' <= c && c <= 'Z'
-	}
-	return lowers && uppers
-}
-
 // lower folds an ASCII letter to lower case.
 func lower(c byte) byte {
 	if 'A' <= c && c <= 'Z' {

@@ -22,7 +22,7 @@ func diagnose(s string, sh shape) Reason {
 	case sh.only(classDigit), payeeRequest(s): // digits: an account number of an exchange
 		return ReasonNotAnAddress
 	case sh.only(classAlnum):
-		return diagnoseAlnum(s)
+		return diagnoseAlnum(s, sh)
 	case dottedName(s):
 		return ReasonNameNeedsResolution
 	}
@@ -59,7 +59,7 @@ func diagnoseBase58(data []byte) Reason {
 
 // diagnoseAlnum judges a text of letters and digits: one that begins and is as
 // long as an address of a family in base58 or bech32 is taken for a mistyped one.
-func diagnoseAlnum(s string) Reason {
+func diagnoseAlnum(s string, sh shape) Reason {
 	switch s[0] {
 	case '1', '3', 'T':
 		if 25 <= len(s) && len(s) <= 36 {
@@ -70,10 +70,10 @@ func diagnoseAlnum(s string) Reason {
 	if !ok {
 		return ReasonUnrecognized
 	}
-	switch {
-	case bech32Verify(hrp, data) != 0 && mixedCase(s):
+	switch verified := bech32Verify(hrp, data) != 0; {
+	case verified && sh.mixedCase():
 		return ReasonMalformed
-	case bech32Verify(hrp, data) != 0:
+	case verified:
 		return ReasonUnsupportedNetwork
 	case len(data) >= 32 && len(hrp) <= 10:
 		return ReasonChecksum
@@ -163,7 +163,7 @@ func dottedName(s string) bool {
 		s = host
 	}
 	dot := strings.LastIndexByte(s, '.')
-	if dot < 1 || !shapeOf(s[dot+1:]).only(classLower|classUpper) || dot+1 == len(s) {
+	if dot < 1 || dot+1 == len(s) || !shapeOf(s[dot+1:]).onlyLetters() {
 		return false
 	}
 	for _, c := range []byte(s[:dot]) {

@@ -19,9 +19,9 @@ func readBase58Check(version byte, payload []byte, p *Parsed) {
 
 // readBech32 offers a text of letters and digits to the bech32 families and
 // returns what the one it belongs to has against it.
-func readBech32(s string, p *Parsed) (why Reason) {
+func readBech32(s string, sh shape, p *Parsed) (why Reason) {
 	if network := segwitOf(s); network != nil {
-		return readSegwit(s, network, p)
+		return readSegwit(s, sh, network, p)
 	}
 	return ReasonNone
 }

@@ -54,7 +54,7 @@ func read(s string, sh shape, p *Parsed) {
 		base58 = readBase58(s, p)
 	}
 	if sh.only(classAlnum) {
-		bech32 = readBech32(s, p)
+		bech32 = readBech32(s, sh, p)
 	}
 	if p.n > 0 {
 		return

@@ -21,7 +21,7 @@ func parseParts(s string, p *Parsed) {
 		rest = after
 		count++
 		sh := shapeOf(part)
-		if sh.only(classLower|classUpper) && 3 <= len(part) && len(part) <= 12 {
+		if sh.onlyLetters() && 3 <= len(part) && len(part) <= 12 {
 			words++
 		}
 		var q Parsed

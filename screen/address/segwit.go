@@ -43,11 +43,11 @@ next:
 // readSegwit reads a text that begins as segwit texts of network do. A text in
 // mixed case, or under the checksum of the other variant, is malformed but still
 // names its program with a checksum that holds, and so is read all the same.
-func readSegwit(s string, network *segwitNetwork, p *Parsed) (why Reason) {
+func readSegwit(s string, sh shape, network *segwitNetwork, p *Parsed) (why Reason) {
 	if len(s) > maxBech32Text {
 		return ReasonTooLong
 	}
-	mixed := mixedCase(s)
+	mixed := sh.mixedCase()
 	hrp, data, ok := bech32Split(s)
 	var variant bech32Variant
 	if ok && len(hrp) == len(network.hrp) {

@@ -53,5 +53,9 @@ func shapeOf(s string) shape {
 	return sh
 }
 
+// only reports whether every character is of class c, has whether one is.
 func (sh shape) only(c class) bool { return sh.all&c != 0 }
 func (sh shape) has(c class) bool  { return sh.some&c != 0 }
+
+func (sh shape) onlyLetters() bool { return sh.only(classAlnum) && !sh.has(classDigit) }
+func (sh shape) mixedCase() bool   { return sh.has(classLower) && sh.has(classUpper) }

@@ -1,0 +1,55 @@
+package address
+
+import "testing"
+
+// samples are texts whose cost matters: the families of the hot path and the
+// failures that real traffic has.
+var samples = []struct{ name, text string }{
+	{"EVM/plain", "0x098b716b8aaf21512996dc57eb0615e2383e2f96"},
+	{"EVM/EIP-55", "0x098B716B8Aaf21512996dC57EB0615e2383E2f96"},
+	{"EVM/bad case", "0x098B716B8Aaf21512996dC57EB0615e2383E2F96"},
+	{"Tron/base58", "TA3941uFAvmVibSkQ6fMJXxmaSNovX86mz"},
+	{"Tron/hex", "41dda4f7fc8a58dd6399cd0ebce2c5b23ec0715b59"},
+	{"P2PKH", "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa"},
+	{"P2SH", "3E6ZCKRrsdPc35chA9Eftp1h3DLW18NFNV"},
+	{"P2WPKH", "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4"},
+	{"P2WSH", "bc1qrp33g0q5c5txsp9arysrx4k6zdkfs4nce4xj0gdcccefvpysxf3qccfmv3"},
+	{"P2TR", "bc1p0xlxvlhemja6c4dqv22uapctqupfhlxm9h8z3k2e72q4k9hcz7vqzk5jj0"},
+	{"witness", "bc1zw508d6qejxtdg4y5r3zarvaryvaxxpcs"},
+	{"trimmed", " 0x098b716b8aaf21512996dc57eb0615e2383e2f96\n"},
+	{"bad checksum/base58", "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNb"},
+	{"bad checksum/bech32", "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t5"},
+	{"unsupported network", "LaMT348PWRnrqeeWArpwQPbuanpXDZGEUz"},
+	{"transaction hash", "0xabababababababababababababababababababababababababababababababab"},
+	{"name", "vitalik.eth"},
+	{"two addresses", "TA3941uFAvmVibSkQ6fMJXxmaSNovX86mz, 1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa"},
+	{"unrecognized", "hello-world"},
+	{"empty", ""},
+}
+
+func BenchmarkParse(b *testing.B) {
+	for _, s := range samples {
+		b.Run(s.name, func(b *testing.B) {
+			b.ReportAllocs()
+			var p Parsed
+			for b.Loop() {
+				Parse(s.text, &p)
+			}
+		})
+	}
+}
+
+func BenchmarkAppendHashes(b *testing.B) {
+	for _, s := range samples[:11] {
+		b.Run(s.name, func(b *testing.B) {
+			b.ReportAllocs()
+			var p Parsed
+			Parse(s.text, &p)
+			r := p.Readings()[0]
+			var room [MaxHashes]Hash
+			for b.Loop() {
+				r.AppendHashes(room[:0])
+			}
+		})
+	}
+}
