@@ -4,9 +4,10 @@ package address
 // account on every EVM chain. The letter case may be a checksum: EIP-55
 // (https://eips.ethereum.org/EIPS/eip-55) capitalizes the letters where the hash
 // of the lower-case digits has a nibble of 8 or more; EIP-1191
-// (https://github.com/ethereum/RSKIPs, ERC-1191) puts the chain's id before the
+// (https://eips.ethereum.org/EIPS/eip-1191) puts the chain's id before the
 // digits and is in use on Rootstock, chains 30 and 31. Digits in a single case
-// carry no checksum: any 40 of them are an address.
+// carry no checksum, so any 40 of them are an address, and a mistyped one is the
+// address of somebody else.
 
 // evmWordZeros is the number of leading zero digits that make a 32-byte word an
 // address padded to the left, as contract calls and log topics carry it.
