@@ -1,0 +1,460 @@
+package ofac
+
+import (
+	"bufio"
+	"bytes"
+	"compress/bzip2"
+	"encoding/xml"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"reflect"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"walletscreen/loader/document"
+	"walletscreen/screen"
+)
+
+// shared is where real publications stand, beside the project; they are no part
+// of it. README.md there says what is in them.
+const shared = "../../../shared/data"
+
+func sharedFile(t testing.TB, path ...string) string {
+	t.Helper()
+	name := filepath.Join(append([]string{shared}, path...)...)
+	if _, err := os.Stat(name); err != nil {
+		t.Skipf("not run: %s needs %s, which is no part of the project", t.Name(), filepath.Join(path...))
+	}
+	return name
+}
+
+// counts is what README.md says of one file, or what was found in it.
+type counts struct {
+	date             string
+	records, parties int
+	rows, addresses  int
+	symbols          map[string]int
+}
+
+// wantCounts reads the counts of the files under ofac/ from README.md, by name.
+func wantCounts(t *testing.T) map[string]counts {
+	t.Helper()
+	b, err := os.ReadFile(sharedFile(t, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	number := func(cell string) int {
+		if cell == "" {
+			return 0
+		}
+		n, err := strconv.Atoi(strings.ReplaceAll(cell, ",", ""))
+		if err != nil {
+			t.Fatalf("README.md: %v", err)
+		}
+		return n
+	}
+	want := make(map[string]counts)
+	var symbols []string
+	for line := range strings.Lines(string(b)) {
+		cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), "|")
+		for i := range cells {
+			cells[i] = strings.TrimSpace(cells[i])
+		}
+		name := strings.Trim(cells[0], "`")
+		switch {
+		case strings.HasPrefix(name, "ofac/sdn_advanced/"), strings.HasPrefix(name, "ofac/sdn_xml/SDN-"):
+			c := counts{date: cells[3], records: number(cells[4]), rows: number(cells[5]), addresses: number(cells[6])}
+			c.parties = c.records // of a subset and of an excerpt, but for those without an address
+			if _, text, ok := strings.Cut(cells[1], "; "); ok && strings.Contains(text, "parties have an address") {
+				c.parties = number(strings.Fields(text)[0])
+			}
+			want[strings.TrimPrefix(name, "ofac/")] = c
+		case len(cells) > 1 && cells[0] == "file" && cells[1] == "XBT":
+			symbols = cells[1:]
+		case symbols != nil && strings.HasPrefix(name, "sdn_"):
+			c, ok := want[name]
+			if !ok {
+				continue
+			}
+			c.symbols = make(map[string]int)
+			for i, cell := range cells[1:] {
+				if n := number(cell); n > 0 {
+					c.symbols[symbols[i]] = n
+				}
+			}
+			want[name] = c
+		}
+	}
+	return want
+}
+
+func count(pub *screen.Publication) counts {
+	c := counts{date: pub.PublishedOn.String(), records: pub.Records, parties: len(pub.Parties), symbols: make(map[string]int)}
+	distinct := make(map[string]bool)
+	for _, p := range pub.Parties {
+		for _, a := range p.Addresses {
+			c.rows++
+			distinct[a.Text] = true
+			c.symbols[a.Symbol]++
+		}
+	}
+	c.addresses = len(distinct)
+	return c
+}
+
+func open(t testing.TB, name string) *document.Document {
+	t.Helper()
+	f, err := os.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := document.Open(filepath.Base(name), f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
+		f.Close()
+	})
+	return d
+}
+
+func checkCounts(t *testing.T, pub *screen.Publication, want counts) {
+	t.Helper()
+	if got := count(pub); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v\nwant %+v", got, want)
+	}
+	seen := make(map[string]bool)
+	for _, p := range pub.Parties {
+		if p.Facts.Name == "" || p.Facts.Type == screen.PartyUnspecified || len(p.Facts.Programs) == 0 {
+			t.Errorf("party %s: %+v", p.UID, p.Facts)
+		}
+		for _, a := range p.Addresses {
+			if len(a.SourceIDs) != 1 || seen[a.SourceIDs[0]] {
+				t.Errorf("party %s: ids %q, want one of its own", p.UID, a.SourceIDs)
+			} else {
+				seen[a.SourceIDs[0]] = true
+			}
+		}
+	}
+}
+
+const newest = "SDN_ADVANCED-2025-11-19.xml.bz2"
+
+// digests are of the decompressed documents, as README.md has them.
+var digests = map[string]string{
+	"SDN_ADVANCED-2024-05-29.xml.bz2": "b6e13caa9c071658fe4d2bbacfd718496899b55f488833ed10242cda8f9bebdc",
+	"SDN_ADVANCED-2025-03-04.xml.bz2": "3f55a900e828ad33d5b4c6d1b895d28fabe039e48d46f19e2de060200fc33430",
+	"SDN_ADVANCED-2025-03-21.xml.bz2": "323a36271e705a1c817bd80f6580e056343b8ce8898457421ae053f4b7e54da6",
+	"SDN_ADVANCED-2025-10-30.xml.bz2": "e0832ab60459cd8e7bfd2d3de30dfdfaa7fd6f4eba13b688a30aded01a1ff891",
+	"SDN_ADVANCED-2025-11-04.xml.bz2": "2336e0a107beccc23ea147791a78e17d069f821cc1a3162ba04e11ba1bc8df9e",
+	newest:                            "36c517bd264d8d97eff353eadd8d84427d5eb293505a8ce07271a5bc258c3117",
+}
+
+// sdnDates are those of the SDN_ADVANCED publications that have an SDN.XML of the
+// same day.
+var sdnDates = []string{"2025-03-04", "2025-03-21", "2025-10-30", "2025-11-04", "2025-11-19"}
+
+// The real SDN_ADVANCED publications give exactly what is known to be in them,
+// and what the SDN.XML of the same day gives.
+func TestRealAdvanced(t *testing.T) {
+	want := wantCounts(t)
+	slots := make(chan struct{}, 2) // a publication is 120 MB to unpack
+	for _, name := range slices.Sorted(maps.Keys(digests)) {
+		t.Run(name, func(t *testing.T) {
+			if name != newest {
+				if testing.Short() || underRace {
+					t.Skip("not run with -short or -race: only the newest publication is")
+				}
+				t.Parallel()
+				slots <- struct{}{}
+				defer func() { <-slots }()
+			}
+			d := open(t, sharedFile(t, "ofac/sdn_advanced", name))
+			heap := &heapPeak{r: d}
+			pub, err := Parse(heap)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if name == newest && heap.peak > 64<<20 {
+				t.Errorf("%d MB of heap in use while reading, want less than 64", heap.peak>>20)
+			}
+			checkCounts(t, pub, want["sdn_advanced/"+name])
+			if sum, err := d.Digest(); err != nil || sum.String() != digests[name] {
+				t.Errorf("digest %v, %v; want %s", sum, err, digests[name])
+			}
+			for _, p := range pub.Parties {
+				if len(p.Facts.Entries) == 0 {
+					t.Errorf("party %s has no entry event", p.UID)
+				}
+			}
+			if name == newest {
+				checkOddities(t, pub)
+			}
+			if date := pub.PublishedOn.String(); slices.Contains(sdnDates, date) {
+				compareWithSDN(t, pub, date)
+			}
+		})
+	}
+}
+
+// heapPeak samples the heap while it is read from.
+type heapPeak struct {
+	r       io.Reader
+	read, n int
+	peak    uint64
+}
+
+func (h *heapPeak) Read(p []byte) (int, error) {
+	n, err := h.r.Read(p)
+	if h.read += n; h.read >= h.n {
+		h.n += 1 << 20
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		h.peak = max(h.peak, m.HeapInuse)
+	}
+	return n, err
+}
+
+// compareWithSDN compares an SDN_ADVANCED publication with the SDN.XML of the
+// same date. But for what SDN.XML cannot say, which it takes away from advanced,
+// no difference is left in the facts of any party. Rows are compared as a set: the
+// subsets of SDN.XML have them in order of number.
+func compareWithSDN(t *testing.T, advanced *screen.Publication, date string) {
+	t.Helper()
+	sdn, err := Parse(open(t, sharedFile(t, "ofac/sdn_xml", "SDN-"+date+".crypto-subset.xml.gz")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	normal := func(pub *screen.Publication) map[string]screen.PublishedParty {
+		byUID := make(map[string]screen.PublishedParty)
+		for _, p := range sameInBoth(pub).Parties {
+			slices.SortFunc(p.Addresses, func(a, b screen.PublishedAddress) int {
+				return strings.Compare(a.SourceIDs[0], b.SourceIDs[0])
+			})
+			slices.SortFunc(p.Facts.Aliases, func(a, b screen.Alias) int {
+				return strings.Compare(fmt.Sprint(a), fmt.Sprint(b))
+			})
+			byUID[p.UID] = p
+		}
+		return byUID
+	}
+	a, s := normal(advanced), normal(sdn)
+	for uid := range a {
+		if !reflect.DeepEqual(a[uid], s[uid]) {
+			t.Errorf("party %s\nSDN_ADVANCED: %sSDN.XML: %s", uid, readable(t, a[uid]), readable(t, s[uid]))
+		}
+	}
+	if len(a) != len(s) {
+		t.Errorf("%d parties in SDN_ADVANCED, %d in SDN.XML", len(a), len(s))
+	}
+}
+
+// checkOddities checks single facts of the publication of 2025-11-19.
+func checkOddities(t *testing.T, pub *screen.Publication) {
+	t.Helper()
+	parties := make(map[string]screen.PublishedParty)
+	for _, p := range pub.Parties {
+		parties[p.UID] = p
+	}
+	cheil := parties["22985"]
+	entries := []screen.EntryEvent{{On: 20170926, LegalBasis: "Executive Order 13810 (North Korea)"}}
+	if f := cheil.Facts; !slices.Equal(f.Entries, entries) || f.Name != "CHEIL CREDIT BANK" || f.Type != screen.PartyEntity || !slices.Equal(f.Programs, []string{"DPRK4"}) ||
+		len(cheil.Addresses) != 53 || !slices.Contains(f.Aliases, screen.Alias{Name: "FIRST CREDIT BANK", Type: "a.k.a."}) {
+		t.Errorf("Cheil Credit Bank: %+v, %d addresses", f, len(cheil.Addresses))
+	}
+	reliabilities := make(map[string]int)
+	comments := 0
+	for _, p := range pub.Parties {
+		for _, a := range p.Addresses {
+			reliabilities[a.Reliability]++
+			if a.Comment != "" {
+				comments++
+			}
+		}
+	}
+	if want := map[string]int{"": 690, "Confirmed": 71}; !maps.Equal(reliabilities, want) || comments != 18 {
+		t.Errorf("reliabilities %v and %d comments, want %v and 18", reliabilities, comments, want)
+	}
+	find := func(uid, text string) (rows []screen.PublishedAddress) {
+		for _, a := range parties[uid].Addresses {
+			if a.Text == text {
+				rows = append(rows, a)
+			}
+		}
+		return rows
+	}
+	for _, tt := range []struct {
+		uid, text string
+		symbols   []string
+	}{
+		{"45404", "TUCsTq7TofTCJRRoHk6RvhMoS2mJLm5Yzq", []string{"XBT"}},
+		{"37070", "3F6bbvS1krsc1qR8FsbTDfYQyvkMm3QvmR", []string{"XBT", "XBT"}},
+		{"30518", "LeKvNdNEzgQkzVVnRdV3fAu2DSF1nLsNw6", []string{"LTC"}},
+		{"30520", "LeKvNdNEzgQkzVVnRdV3fAu2DSF1nLsNw6", []string{"LTC"}},
+		{"29585", "5be5543ff73456ab9f2d207887e2af87322c651ea1a873c5b25b7ffae456c320", []string{"XMR"}},
+		{"56360", "bnb136ns6lfw4zs5hg4n85vdthaad7hq5m4gtkgf23", []string{"BNB"}},
+	} {
+		var symbols []string
+		for _, a := range find(tt.uid, tt.text) {
+			symbols = append(symbols, a.Symbol)
+		}
+		if !slices.Equal(symbols, tt.symbols) {
+			t.Errorf("party %s, %s: symbols %q, want %q", tt.uid, tt.text, symbols, tt.symbols)
+		}
+	}
+}
+
+func TestRealSDN(t *testing.T) {
+	want := wantCounts(t)
+	files := 0
+	for name, want := range want {
+		base, ok := strings.CutPrefix(name, "sdn_xml/")
+		if !ok || !strings.HasSuffix(base, ".gz") {
+			continue
+		}
+		files++
+		t.Run(base, func(t *testing.T) {
+			pub, err := Parse(open(t, sharedFile(t, "ofac", name)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkCounts(t, pub, want)
+		})
+	}
+	if files != 27 {
+		t.Errorf("%d subsets in README.md, want 27", files)
+	}
+}
+
+// The excerpts are cut out of whole publications. Two of them are refused for
+// that, and have the counts of README.md when the cut is mended.
+func TestRealExcerpts(t *testing.T) {
+	want := wantCounts(t)
+	tests := []struct {
+		name, refused, old, new string
+		parties                 int // one or more entries have no address
+	}{
+		{"SDN-2026-09-23.excerpt.xml", "Record_Count announces 19391 entries, the document has 5", ">19391<", ">5<", 4},
+		{"SDN-2026-09-29.entry-57118.xml", "publshInformation/Publish_Date \"\"", "<sdnEntry>",
+			"<publshInformation><Publish_Date>09/29/2026</Publish_Date><Record_Count>1</Record_Count></publshInformation><sdnEntry>", 1},
+		{"SDN-2026-09-30.excerpt.xml", "", "", "", 3},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			b, err := os.ReadFile(sharedFile(t, "ofac/sdn_xml", tt.name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			doc := string(b)
+			if tt.refused != "" {
+				wantError(t, doc, "ofac: SDN.XML: ", tt.refused)
+				doc = replaceOnce(t, doc, tt.old, tt.new)
+			}
+			pub, err := Parse(strings.NewReader(doc))
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := want["sdn_xml/"+tt.name]
+			want.parties = tt.parties
+			checkCounts(t, pub, want)
+		})
+	}
+}
+
+// The scanner and encoding/xml see the same in a real publication.
+func TestScannerOnRealPublication(t *testing.T) {
+	if testing.Short() || underRace {
+		t.Skip("not run with -short or -race: encoding/xml over a whole publication")
+	}
+	s := newScanner(open(t, sharedFile(t, "ofac/sdn_advanced", newest)))
+	s.keep = true
+	d := xml.NewDecoder(bufio.NewReaderSize(open(t, sharedFile(t, "ofac/sdn_advanced", newest)), 1<<16))
+	var text []byte
+	for n := 0; ; n++ {
+		got, err := s.next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var want xml.Token
+		text = text[:0]
+		for {
+			if want, err = d.Token(); err != nil && err != io.EOF {
+				t.Fatal(err)
+			}
+			if chars, ok := want.(xml.CharData); ok {
+				text = append(text, chars...)
+			} else if _, ok := want.(xml.ProcInst); !ok {
+				break
+			}
+		}
+		if s.depth() > 0 && n > 0 && !bytes.Equal(s.text, text) {
+			t.Fatalf("line %d: text %q, want %q", s.line(), s.text, text)
+		}
+		s.text = s.text[:0]
+		switch want := want.(type) {
+		case xml.StartElement:
+			same := got == startElement && string(s.name) == want.Name.Local && len(s.attrs) == len(want.Attr)
+			for i := 0; same && i < len(want.Attr); i++ {
+				same = strings.HasSuffix(string(s.attrs[i].name), want.Attr[i].Name.Local) && string(s.attrs[i].value) == want.Attr[i].Value
+			}
+			if !same {
+				t.Fatalf("line %d: <%s %q>, want %v", s.line(), s.name, s.attrs, want)
+			}
+		case xml.EndElement:
+			if got != endElement {
+				t.Fatalf("line %d: %v, want %v", s.line(), got, want)
+			}
+		case nil:
+			if got != endDocument {
+				t.Fatalf("line %d: %v, want the end", s.line(), got)
+			}
+			return
+		}
+	}
+}
+
+// BenchmarkAdvanced reads the newest real publication from memory, beside what
+// encoding/xml takes to do nothing with it.
+func BenchmarkAdvanced(b *testing.B) {
+	f, err := os.Open(sharedFile(b, "ofac/sdn_advanced", newest))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer f.Close()
+	doc, err := io.ReadAll(bzip2.NewReader(bufio.NewReader(f)))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Run("Parse", func(b *testing.B) {
+		b.SetBytes(int64(len(doc)))
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := Parse(bytes.NewReader(doc)); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("encoding-xml-Token", func(b *testing.B) {
+		b.SetBytes(int64(len(doc)))
+		b.ReportAllocs()
+		for b.Loop() {
+			d := xml.NewDecoder(bytes.NewReader(doc))
+			for {
+				if _, err := d.Token(); err == io.EOF {
+					break
+				} else if err != nil {
+					b.Fatal(err)
+				}
+			}
+		}
+	})
+}
