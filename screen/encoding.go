@@ -242,6 +242,10 @@ func (d *decoder) snapshot() (*Snapshot, error) {
 	return s, s.complete()
 }
 
+// fieldCounts is how many fields each record has, its name among them; address
+// may have more.
+var fieldCounts = map[string]int{"list": 6, "publication": 5, "party": 2, "facts": 5, "program": 2, "alias": 4, "entry": 3, "address": 10}
+
 // record adds one line to s.
 func (d *decoder) record(s *Snapshot) error {
 	var (
@@ -259,7 +263,7 @@ func (d *decoder) record(s *Snapshot) error {
 		}
 	}
 	name := d.fields[0]
-	want := map[string]int{"list": 6, "publication": 5, "party": 2, "facts": 5, "program": 2, "alias": 4, "entry": 3, "address": 10}[name]
+	want := fieldCounts[name]
 	switch {
 	case want == 0:
 		return fmt.Errorf("unknown record %q", name)
@@ -291,6 +295,9 @@ func (d *decoder) record(s *Snapshot) error {
 		if err != nil {
 			return err
 		}
+		if n := len(list.Publications); n > 0 && list.Publications[n-1].PublishedOn > p.PublishedOn {
+			return fmt.Errorf("publication of %s after one of %s", p.PublishedOn, list.Publications[n-1].PublishedOn)
+		}
 		list.Publications = append(list.Publications, p)
 	case "party":
 		p := Party{List: len(s.lists) - 1, UID: f[0]}
@@ -317,21 +324,36 @@ func (d *decoder) record(s *Snapshot) error {
 		if f[0] != "strong" && f[0] != "weak" {
 			return fmt.Errorf("alias strength %q", f[0])
 		}
-		facts.Aliases = append(facts.Aliases, Alias{Weak: f[0] == "weak", Type: f[1], Name: f[2]})
+		a := Alias{Weak: f[0] == "weak", Type: f[1], Name: f[2]}
+		if n := len(facts.Aliases); n > 0 && compareAliases(facts.Aliases[n-1], a) >= 0 {
+			return errors.New("alias out of order or repeated")
+		}
+		facts.Aliases = append(facts.Aliases, a)
 	case "entry":
 		on, err := decodeDate(f[0])
 		if err != nil {
 			return err
 		}
-		facts.Entries = append(facts.Entries, EntryEvent{On: on, LegalBasis: f[1]})
+		e := EntryEvent{On: on, LegalBasis: f[1]}
+		if n := len(facts.Entries); n > 0 && compareEntries(facts.Entries[n-1], e) >= 0 {
+			return errors.New("entry out of order or repeated")
+		}
+		facts.Entries = append(facts.Entries, e)
 	case "address":
 		l, err := decodeListing(f, list)
 		if err != nil {
 			return err
 		}
 		l.Party = len(s.parties) - 1
-		if n := len(s.listings); n > 0 && compareListings(&s.listings[n-1], &l) >= 0 {
-			return errors.New("address out of order or repeated")
+		if n := len(s.listings); n > 0 {
+			before := &s.listings[n-1]
+			if compareListings(before, &l) >= 0 {
+				return errors.New("address out of order or repeated")
+			}
+			// Two open intervals of one row would leave one that no publication ends.
+			if sameRow(before, &l) && (before.Delisted == 0 || before.Delisted >= l.Listed) {
+				return fmt.Errorf("address listed by publication %s before it was delisted", l.Listed)
+			}
 		}
 		s.listings = append(s.listings, l)
 	}
@@ -344,6 +366,9 @@ func decodePublication(f []string) (p PublicationRecord, err error) {
 	}
 	if p.Digest, err = ParseDigest(f[1]); err != nil {
 		return p, err
+	}
+	if p.Digest.IsZero() {
+		return p, errors.New("publication without a digest")
 	}
 	if p.Records, err = strconv.Atoi(f[2]); err != nil || p.Records < 0 {
 		return p, fmt.Errorf("record count %q", f[2])
@@ -374,9 +399,17 @@ func decodeListing(f []string, list *ListState) (l Listing, err error) {
 	if l.DelistedOn, err = decodeDate(f[6]); err != nil {
 		return l, err
 	}
+	if err := l.checkPrinted(); err != nil {
+		return l, err
+	}
 	l.Reliability, l.Comment = f[7], f[8]
-	if len(f) > 9 {
-		l.SourceIDs = slices.Clone(f[9:])
+	before := ""
+	for _, id := range f[9:] {
+		if id <= before {
+			return l, errors.New("publisher's ids out of order or repeated")
+		}
+		before = id
+		l.SourceIDs = append(l.SourceIDs, id)
 	}
 	return l, nil
 }

@@ -315,20 +315,10 @@ func factsDiffer(old, new *Facts) string {
 func canonicalFacts(f Facts) Facts {
 	f.Programs = slices.Clone(f.Programs)
 	f.Aliases = slices.Clone(f.Aliases)
-	slices.SortFunc(f.Aliases, func(a, b Alias) int {
-		if a.Weak != b.Weak {
-			if a.Weak {
-				return 1
-			}
-			return -1
-		}
-		return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.Name, b.Name))
-	})
+	slices.SortFunc(f.Aliases, compareAliases)
 	f.Aliases = slices.Compact(f.Aliases)
 	f.Entries = slices.Clone(f.Entries)
-	slices.SortFunc(f.Entries, func(a, b EntryEvent) int {
-		return cmp.Or(cmp.Compare(a.On, b.On), cmp.Compare(a.LegalBasis, b.LegalBasis))
-	})
+	slices.SortFunc(f.Entries, compareEntries)
 	f.Entries = slices.Compact(f.Entries)
 	return f
 }

@@ -173,6 +173,14 @@ type PublishedAddress struct {
 	ListedOn, DelistedOn Date
 }
 
+// checkPrinted refuses a row that would never count, by its own dates.
+func (a *PublishedAddress) checkPrinted() error {
+	if a.DelistedOn != 0 && a.DelistedOn < a.ListedOn {
+		return fmt.Errorf("printed end %s before the start %s", a.DelistedOn, a.ListedOn)
+	}
+	return nil
+}
+
 // Validate reports whether an id can be a list's: 1 to 64 lower-case letters,
 // digits and hyphens.
 func (id ListID) Validate() error {

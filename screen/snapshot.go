@@ -183,6 +183,24 @@ func compareListings(a, b *Listing) int {
 	)
 }
 
+// sameRow reports whether two listings are intervals of one row.
+func sameRow(a, b *Listing) bool {
+	return keyOf(a.Party, &a.PublishedAddress) == keyOf(b.Party, &b.PublishedAddress)
+}
+
+// Strong aliases come before weak ones.
+func compareAliases(a, b Alias) int {
+	return cmp.Or(
+		cmp.Compare(aliasStrength(a.Weak), aliasStrength(b.Weak)),
+		cmp.Compare(a.Type, b.Type),
+		cmp.Compare(a.Name, b.Name),
+	)
+}
+
+func compareEntries(a, b EntryEvent) int {
+	return cmp.Or(cmp.Compare(a.On, b.On), cmp.Compare(a.LegalBasis, b.LegalBasis))
+}
+
 // sortBy sorts items and reports where each old index went.
 func sortBy[T any](items []T, compare func(a, b *T) int, report func(moved []int)) {
 	order := make([]int, len(items))
