@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // ErrSuperseded says that a publication is older than the one that a snapshot
@@ -25,12 +26,12 @@ type Changes struct {
 	Rows      int  // current rows before the merge
 
 	Listed, Delisted []Change // rows that came and went, in canonical order
-	Amended          []Change // rows or parties of which something else is said now
+	Amended          []Change // rows or parties of which something else is said now; likewise
 }
 
 // A Change is one row, or for an amended party the party alone.
 type Change struct {
-	UID, Party   string // of the party after the merge; before it for a delisting
+	UID, Party   string // of the party, the name as published last
 	Text, Symbol string // empty for an amended party
 	What         string // for an amendment: what changed, for people
 }
@@ -85,19 +86,30 @@ func (s *Snapshot) Merge(list List, pub *Publication) (*Snapshot, *Changes, erro
 	return m.next, m.changes, nil
 }
 
+// validate refuses what no snapshot can hold: what is accepted here, Decode reads
+// back.
 func validate(list List, pub *Publication) error {
 	if err := list.ID.Validate(); err != nil {
+		return err
+	}
+	if list.Kind == KindUnspecified {
+		return errors.New("list without a kind")
+	}
+	if _, err := ParseKind(list.Kind.String()); err != nil {
 		return err
 	}
 	switch {
 	case pub.List != list.ID:
 		return fmt.Errorf("it is one of %q", string(pub.List))
-	case list.Kind == KindUnspecified:
-		return errors.New("list without a kind")
 	case pub.PublishedOn == 0:
 		return errors.New("publication without a date")
 	case pub.Digest.IsZero():
 		return errors.New("publication without a digest")
+	case pub.Records < 0:
+		return fmt.Errorf("publication of %d records", pub.Records)
+	}
+	if err := cmp.Or(checkText(list.Authority, list.Name, list.URL), checkDate(pub.PublishedOn)); err != nil {
+		return err
 	}
 	seen := make(map[string]bool, len(pub.Parties))
 	for i := range pub.Parties {
@@ -109,11 +121,49 @@ func validate(list List, pub *Publication) error {
 		if len(p.Addresses) == 0 {
 			return fmt.Errorf("party %q without addresses", p.UID)
 		}
-		for _, a := range p.Addresses {
-			if a.Text == "" {
-				return fmt.Errorf("party %q: address without text", p.UID)
-			}
+		if err := p.check(); err != nil {
+			return fmt.Errorf("party %q: %w", p.UID, err)
 		}
+	}
+	return nil
+}
+
+func (p *PublishedParty) check() error {
+	f := &p.Facts
+	_, err := ParsePartyType(f.Type.String())
+	err = cmp.Or(err, checkText(p.UID, f.Name, f.URL), checkText(f.Programs...))
+	for _, a := range f.Aliases {
+		err = cmp.Or(err, checkText(a.Name, a.Type))
+	}
+	for _, e := range f.Entries {
+		err = cmp.Or(err, checkDate(e.On), checkText(e.LegalBasis))
+	}
+	for i := range p.Addresses {
+		a := &p.Addresses[i]
+		if a.Text == "" {
+			return errors.New("address without text")
+		}
+		err = cmp.Or(err, checkText(a.Text, a.Symbol, a.Tag, a.Reliability, a.Comment), checkText(a.SourceIDs...),
+			checkDate(a.ListedOn), checkDate(a.DelistedOn), a.checkPrinted())
+	}
+	return err
+}
+
+func checkText(texts ...string) error {
+	for _, text := range texts {
+		if !utf8.ValidString(text) {
+			return fmt.Errorf("not valid UTF-8: %q", text)
+		}
+	}
+	return nil
+}
+
+func checkDate(d Date) error {
+	if d == 0 {
+		return nil
+	}
+	if _, err := ParseDate(d.String()); err != nil {
+		return fmt.Errorf("no such date: %s", d)
 	}
 	return nil
 }
@@ -198,6 +248,11 @@ func (m *merge) run(pub *Publication) {
 		}
 	}
 	m.next.lists[m.list].Current().Rows = rows
+	for _, changes := range [][]Change{m.changes.Listed, m.changes.Delisted, m.changes.Amended} {
+		slices.SortStableFunc(changes, func(a, b Change) int {
+			return cmp.Or(cmp.Compare(a.UID, b.UID), cmp.Compare(a.Text, b.Text), cmp.Compare(a.Symbol, b.Symbol))
+		})
+	}
 }
 
 func keyOf(party int, a *PublishedAddress) rowKey {
