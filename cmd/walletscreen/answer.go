@@ -1,0 +1,208 @@
+package main
+
+import (
+	"encoding/csv"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+	"unicode"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+
+	pb "walletscreen/proto/walletscreen/v1"
+)
+
+// How answers are written for people and programs.
+
+// writeJSON writes a message with the names of the .proto.
+func writeJSON(w io.Writer, m proto.Message) error {
+	text, err := protojson.MarshalOptions{Multiline: true, Indent: "  ", UseProtoNames: true}.Marshal(m)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(w, "%s\n", text)
+	return err
+}
+
+// writeTable writes one line for each address, and one more for each further
+// listing behind it.
+func writeTable(w io.Writer, addresses []string, res *pb.ScreenAddressesResponse) {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "ADDRESS\tVERDICT\tLIST\tPARTY\tUID\tLISTED\tNOTE")
+	for i, r := range res.Results {
+		address, verdict := shown(addresses[i], r.Reason), short(r.Verdict)
+		if len(r.Matches) == 0 {
+			fmt.Fprintf(t, "%s\t%s\t\t\t\t\t%s\n", address, verdict, note(r, nil))
+		}
+		for _, m := range r.Matches {
+			l := m.GetListing()
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", address, verdict, l.GetListId(), party(l), l.GetPartyUid(), since(l), note(r, m))
+			address, verdict = "", ""
+		}
+	}
+	t.Flush()
+}
+
+// short is a verdict without the prefix of its enum.
+func short(v pb.Verdict) string { return strings.TrimPrefix(v.String(), "VERDICT_") }
+
+// party names a listed party as its publisher does: with its other names, unless
+// they are weak or too many, and its programs.
+func party(l *pb.Listing) string {
+	name := printable(l.GetPartyName())
+	strong := 0
+	for _, a := range l.GetAliases() {
+		if a.GetWeak() {
+			continue
+		}
+		if strong++; strong <= 2 {
+			name += fmt.Sprintf(", %s %s", a.GetType(), printable(a.GetName()))
+		}
+	}
+	if strong > 2 {
+		name += fmt.Sprintf(" and %d more names", strong-2)
+	}
+	if len(l.GetPrograms()) > 0 {
+		name += " (" + printable(strings.Join(l.GetPrograms(), ", ")) + ")"
+	}
+	return name
+}
+
+// since is the interval of a listing.
+func since(l *pb.Listing) string {
+	if l.GetDelistedOn() != "" {
+		return l.GetListedOn() + " to " + l.GetDelistedOn()
+	}
+	return l.GetListedOn()
+}
+
+// note says what the verdict alone does not.
+func note(r *pb.ScreenResult, m *pb.Match) string {
+	var notes []string
+	if m.GetBasis() > pb.Basis_BASIS_SAME_ACCOUNT {
+		notes = append(notes, lower(m.GetBasis().String(), "BASIS_")+" as "+printable(m.GetListing().GetAddress()))
+	}
+	if r.Reason != pb.Reason_REASON_UNSPECIFIED {
+		notes = append(notes, lower(r.Reason.String(), "REASON_"))
+	}
+	for _, w := range r.Warnings {
+		notes = append(notes, "warning: "+lower(w.String(), "WARNING_"))
+	}
+	return strings.Join(notes, "; ")
+}
+
+func lower(name, prefix string) string {
+	return strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(name, prefix)), "_", " ")
+}
+
+// shown is an address as it may be written on a terminal. What may be a private
+// key is not written at all.
+func shown(address string, reason pb.Reason) string {
+	if secret(reason) {
+		return "(not shown)"
+	}
+	return printable(address)
+}
+
+// secret reports whether the text behind a reason may be a private key. 64 hex
+// digits are the commonest form of one.
+func secret(reason pb.Reason) bool {
+	return reason == pb.Reason_REASON_SECRET_MATERIAL || reason == pb.Reason_REASON_AMBIGUOUS_32_BYTE
+}
+
+// maxShown is how many characters of an address are written in a table.
+const maxShown = 120
+
+// printable replaces what would move the cursor or spoil a table.
+func printable(text string) string {
+	text = strings.Map(func(r rune) rune {
+		if r == unicode.ReplacementChar || !unicode.IsPrint(r) {
+			return '\uFFFD'
+		}
+		return r
+	}, text)
+	if runes := []rune(text); len(runes) > maxShown {
+		text = string(runes[:maxShown]) + "..."
+	}
+	return text
+}
+
+// answerColumns are the columns that CSV answers have after the address.
+var answerColumns = []string{"verdict", "reason", "warnings", "basis", "list_ids", "parties", "party_uids", "programs", "listed_as", "listed_on", "snapshot", "snapshot_digest", "screened_at"}
+
+// answerFields are the values of those columns for one address. Those of several
+// listings are joined by "; ".
+func answerFields(r *pb.ScreenResult, res *pb.ScreenAddressesResponse) []string {
+	var basis, lists, parties, uids, programs, texts, listed, warnings []string
+	for _, m := range r.Matches {
+		l := m.GetListing()
+		basis = append(basis, lower(m.GetBasis().String(), "BASIS_"))
+		lists = append(lists, l.GetListId())
+		parties = append(parties, l.GetPartyName())
+		uids = append(uids, l.GetPartyUid())
+		programs = append(programs, strings.Join(l.GetPrograms(), ", "))
+		texts = append(texts, l.GetAddress())
+		listed = append(listed, since(l))
+	}
+	for _, w := range r.Warnings {
+		warnings = append(warnings, lower(w.String(), "WARNING_"))
+	}
+	reason := ""
+	if r.Reason != pb.Reason_REASON_UNSPECIFIED {
+		reason = lower(r.Reason.String(), "REASON_")
+	}
+	join := func(s []string) string { return strings.Join(s, "; ") }
+	return []string{
+		short(r.Verdict), reason, join(warnings), join(basis), join(lists), join(parties), join(uids), join(programs), join(texts), join(listed),
+		fmt.Sprint(res.GetSnapshot().GetSequence()), res.GetSnapshot().GetDigest(), res.GetScreenedAt().AsTime().Format(time.RFC3339Nano),
+	}
+}
+
+func writeCSV(w io.Writer, addresses []string, res *pb.ScreenAddressesResponse) error {
+	out := csv.NewWriter(w)
+	if err := out.Write(append([]string{"address"}, answerColumns...)); err != nil {
+		return err
+	}
+	for i, r := range res.Results {
+		address := addresses[i]
+		if secret(r.Reason) {
+			address = "(not shown)"
+		}
+		if err := out.Write(append([]string{address}, answerFields(r, res)...)); err != nil {
+			return err
+		}
+	}
+	out.Flush()
+	return out.Error()
+}
+
+// writeNotices writes what every reader of an answer must know.
+func writeNotices(w io.Writer, res *pb.ScreenAddressesResponse) {
+	s := res.GetSnapshot()
+	var lists []string
+	for _, l := range res.Lists {
+		lists = append(lists, l.GetListId()+" of "+l.GetPublishedOn())
+	}
+	fmt.Fprintf(w, "\nscreened at %s against snapshot %d (%.12s): %s\n", res.GetScreenedAt().AsTime().Format(time.RFC3339), s.GetSequence(), s.GetDigest(), strings.Join(lists, ", "))
+	for _, n := range res.Notices {
+		fmt.Fprintf(w, "NOTE: %s\n", n.GetMessage())
+	}
+}
+
+// explainCall says what a person can do about an error of a call.
+func explainCall(target string, err error) error {
+	st := status.Convert(err)
+	switch st.Code() {
+	case codes.Unavailable:
+		return fmt.Errorf("%s: %s (is the server running? start one with: walletscreen serve)", target, st.Message())
+	case codes.DeadlineExceeded:
+		return fmt.Errorf("%s: no answer in time", target)
+	default:
+		return fmt.Errorf("%s: %s (%s)", target, st.Message(), st.Code())
+	}
+}

@@ -1,0 +1,229 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"walletscreen/loader"
+	pb "walletscreen/proto/walletscreen/v1"
+	"walletscreen/screen"
+	"walletscreen/screen/client"
+	"walletscreen/screen/server"
+)
+
+// Exit codes of check: the worst verdict decides.
+const (
+	exitListed       = 10 // something LISTED
+	exitRelated      = 11 // ADVISORY or RELATED at worst
+	exitCannotScreen = 12 // something CANNOT_SCREEN, and nothing worse
+)
+
+type serverFlags struct {
+	Server  string        `default:"127.0.0.1:50051" help:"Server to ask, HOST:PORT."`
+	Timeout time.Duration `default:"30s" help:"How long one request may take."`
+}
+
+type checkCmd struct {
+	Addresses []string `arg:"" optional:"" name:"address" help:"Addresses to screen. A single - reads them from standard input, one a line, as they stand there."`
+
+	Snapshot string `type:"existingfile" xor:"against" placeholder:"FILE" help:"Screen in this process against a snapshot file, and ask no server."`
+	List     string `type:"existingfile" xor:"against" placeholder:"FILE.csv" help:"Screen in this process against an operator's own list, and ask no server."`
+
+	Format string `enum:"table,json,csv" default:"table" help:"Format of the answer: ${enum}. json is the response of the service."`
+	File   string `type:"existingfile" placeholder:"IN.csv" help:"Screen a column of a CSV file with a header row."`
+	Column string `placeholder:"NAME" help:"With --file: the column that holds the addresses."`
+	Out    string `placeholder:"OUT.csv" help:"With --file: write the rows with the answers beside them to this file."`
+
+	Network    string        `placeholder:"CAIP-2" help:"Network that the addresses are meant for, for example eip155:1. It annotates; it never hides a match."`
+	ListIDs    []string      `name:"list-id" placeholder:"LIST" help:"Screen against this list only; repeatable. None means all."`
+	AsOf       string        `placeholder:"DATE" help:"What was listed on that day, for example 2025-03-20."`
+	MaxListAge time.Duration `name:"within" placeholder:"DURATION" help:"Accept no list that was compared with its publisher longer ago than this."`
+
+	serverFlags `embed:""`
+}
+
+// Help is the part of the manual that belongs to no flag.
+func (checkCmd) Help() string {
+	return `Exit codes: 0 nothing listed; 10 something LISTED; 11 ADVISORY or RELATED at worst; 12 something CANNOT_SCREEN and nothing worse; 1 failure; 2 usage.
+
+Not listed means not on the lists that the answer names, as of their dates. Publishers say themselves that their lists of addresses are not exhaustive.`
+}
+
+func (c *checkCmd) Run(ctx context.Context, s std) error {
+	if err := c.validate(); err != nil {
+		return err
+	}
+	screener, done, err := c.screener(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	if c.File != "" {
+		return c.checkFile(ctx, screener, s)
+	}
+	addresses := c.Addresses
+	if len(addresses) == 1 && addresses[0] == "-" {
+		if addresses, err = readLines(s.in); err != nil {
+			return fmt.Errorf("standard input: %w", err)
+		}
+	}
+	if len(addresses) == 0 {
+		return usagef("no addresses")
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
+	defer cancel()
+	req := c.request()
+	req.Addresses = addresses
+	res, err := client.ScreenAll(ctx, screener, req)
+	if err != nil {
+		return c.explain(err)
+	}
+	if len(res.Results) != len(addresses) {
+		return fmt.Errorf("the server answered %d addresses with %d results", len(addresses), len(res.Results))
+	}
+	out := bufio.NewWriter(s.out)
+	switch c.Format {
+	case "json":
+		err = writeJSON(out, res)
+	case "csv":
+		err = writeCSV(out, addresses, res)
+	default:
+		writeTable(out, addresses, res)
+	}
+	if err := errors.Join(err, out.Flush()); err != nil {
+		return fmt.Errorf("writing the answer: %w", err)
+	}
+	if c.Format != "json" {
+		writeNotices(s.err, res)
+	}
+	var worst worst
+	worst.add(res.Results)
+	return worst.exit()
+}
+
+func (c *checkCmd) validate() error {
+	switch {
+	case c.File != "" && len(c.Addresses) > 0:
+		return usagef("addresses and --file exclude each other")
+	case c.File != "" && (c.Column == "" || c.Out == ""):
+		return usagef("--file wants --column and --out too")
+	case c.File == "" && (c.Column != "" || c.Out != ""):
+		return usagef("--column and --out belong to --file")
+	case c.File != "" && c.Format != "table" && c.Format != "csv":
+		return usagef("--file writes CSV, not %s", c.Format)
+	case c.MaxListAge < 0 || c.Timeout <= 0:
+		return usagef("--within and --timeout want positive durations")
+	}
+	return nil
+}
+
+// request is the part of every request that the flags say.
+func (c *checkCmd) request() *pb.ScreenAddressesRequest {
+	req := &pb.ScreenAddressesRequest{Network: c.Network, ListIds: c.ListIDs, AsOf: c.AsOf}
+	if c.MaxListAge > 0 {
+		req.MaxListAge = durationpb.New(c.MaxListAge)
+	}
+	return req
+}
+
+// screener is a server, or the same code in this process.
+func (c *checkCmd) screener(ctx context.Context) (client.Screener, func(), error) {
+	snapshot := (*screen.Snapshot)(nil)
+	switch {
+	case c.Snapshot != "":
+		data, err := os.ReadFile(c.Snapshot)
+		if err != nil {
+			return nil, nil, err
+		}
+		if snapshot, err = screen.ReadFile(data); err != nil {
+			return nil, nil, fmt.Errorf("%s: %w", c.Snapshot, err)
+		}
+	case c.List != "":
+		doc, err := loader.Read(ctx, loader.Source{List: "own-list", Location: c.List}, "")
+		if err != nil {
+			return nil, nil, err
+		}
+		if snapshot, _, err = screen.Empty().Merge(doc.List, doc.Publication); err != nil {
+			return nil, nil, err
+		}
+	default:
+		cl, err := client.New(c.Server)
+		if err != nil {
+			return nil, nil, usagef("%v", err)
+		}
+		return cl, func() { cl.Close() }, nil
+	}
+	srv := server.New(server.Config{Version: version()})
+	srv.Swap(server.State{Snapshot: snapshot})
+	return srv, func() {}, nil
+}
+
+// explain adds what a person can do about an error of a call.
+func (c *checkCmd) explain(err error) error {
+	if c.Snapshot == "" && c.List == "" {
+		return explainCall(c.Server, err)
+	}
+	return errors.New(status.Convert(err).Message())
+}
+
+// readLines reads one address a line, as given: only the line end goes.
+func readLines(r io.Reader) ([]string, error) {
+	var lines []string
+	in := bufio.NewReader(r)
+	for {
+		line, err := in.ReadString('\n')
+		if line != "" {
+			line = strings.TrimSuffix(line, "\n")
+			lines = append(lines, strings.TrimSuffix(line, "\r"))
+		}
+		if err == io.EOF {
+			return lines, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+// worst keeps which verdicts were given.
+type worst struct{ listed, related, cannotScreen, other bool }
+
+func (w *worst) add(results []*pb.ScreenResult) {
+	for _, r := range results {
+		switch r.GetVerdict() {
+		case pb.Verdict_VERDICT_NOT_LISTED:
+		case pb.Verdict_VERDICT_LISTED:
+			w.listed = true
+		case pb.Verdict_VERDICT_ADVISORY, pb.Verdict_VERDICT_RELATED:
+			w.related = true
+		case pb.Verdict_VERDICT_CANNOT_SCREEN:
+			w.cannotScreen = true
+		default:
+			// What a newer server says and this program does not know is no
+			// "not listed".
+			w.other = true
+		}
+	}
+}
+
+func (w *worst) exit() error {
+	switch {
+	case w.listed:
+		return exitCode(exitListed)
+	case w.related:
+		return exitCode(exitRelated)
+	case w.cannotScreen || w.other:
+		return exitCode(exitCannotScreen)
+	default:
+		return nil
+	}
+}

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	pb "walletscreen/proto/walletscreen/v1"
+	"walletscreen/screen/client"
+)
+
+type listsCmd struct {
+	Format string `enum:"table,json" default:"table" help:"Format of the answer: ${enum}. json is the response of the service."`
+
+	serverFlags `embed:""`
+}
+
+func (c *listsCmd) Run(ctx context.Context, s std) error {
+	cl, err := client.New(c.Server)
+	if err != nil {
+		return usagef("%v", err)
+	}
+	defer cl.Close()
+	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
+	defer cancel()
+	res, err := cl.GetSnapshot(ctx)
+	if err != nil {
+		return explainCall(c.Server, err)
+	}
+	if c.Format == "json" {
+		return writeJSON(s.out, res)
+	}
+	writeLists(s.out, res)
+	return nil
+}
+
+// writeLists writes what is loaded and how old it is.
+func writeLists(w io.Writer, res *pb.GetSnapshotResponse) {
+	ref := res.GetSnapshot()
+	fmt.Fprintf(w, "snapshot %d, digest %s, published %s\n\n", ref.GetSequence(), ref.GetDigest(), ref.GetCreatedAt().AsTime().Format(time.RFC3339))
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "LIST\tKIND\tPUBLISHED\tVERIFIED\tAGE\tPARTIES\tADDRESSES\tUNREADABLE\tDELISTED\tHISTORY FROM\tLAST CHANGE\tSOURCE")
+	for _, l := range res.GetLists() {
+		verified := "never"
+		if l.GetVerifiedAt() != nil {
+			verified = l.GetVerifiedAt().AsTime().Format(time.RFC3339)
+		}
+		age := l.GetAge().AsDuration().Round(time.Second).String()
+		if days := l.GetAge().AsDuration() / (24 * time.Hour); days >= 2 {
+			age = fmt.Sprintf("%d days", days)
+		}
+		if l.GetStale() {
+			age += " STALE"
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\t%s\t+%d -%d\t%s\n",
+			l.GetListId(), strings.ToLower(strings.TrimPrefix(l.GetKind().String(), "LIST_KIND_")),
+			l.GetPublication().GetPublishedOn(), verified, age,
+			l.GetParties(), l.GetAddresses(), l.GetUnparsed(), l.GetDelisted(),
+			l.GetFirstPublication().GetPublishedOn(), l.GetAddedRows(), l.GetRemovedRows(), printable(l.GetSource()))
+	}
+	t.Flush()
+	for _, n := range res.GetNotices() {
+		fmt.Fprintf(w, "\nNOTE: %s\n", n.GetMessage())
+	}
+}

@@ -1,0 +1,124 @@
+// Command walletscreen tells whether digital currency addresses are on public
+// sanctions lists.
+//
+//	walletscreen serve     answers over gRPC
+//	walletscreen load      imports publications into Redis
+//	walletscreen check     screens addresses
+//	walletscreen lists     tells what is loaded and how old it is
+//	walletscreen health    exits 0 when a server can answer correctly now
+//
+// Every flag has an environment variable, WALLETSCREEN_ and its name in capitals,
+// and a key of its name in the YAML file that --config names. A flag comes before
+// its variable, that before the file. `walletscreen COMMAND --help` is the manual.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// Exit codes. Those of check from 10 on stand with check.
+const (
+	exitOK      = 0
+	exitFailure = 1
+	exitUsage   = 2
+	exitHeld    = 3 // load: a guard holds a change
+)
+
+type cli struct {
+	Config  kong.ConfigFlag  `placeholder:"FILE" help:"YAML file of flags: a key is a flag's name, of any command. Unknown keys are errors."`
+	Version kong.VersionFlag `help:"Print the version and exit."`
+
+	Serve  serveCmd  `cmd:"" help:"Answer over gRPC."`
+	Load   loadCmd   `cmd:"" help:"Import publications into Redis."`
+	Check  checkCmd  `cmd:"" help:"Screen addresses."`
+	Lists  listsCmd  `cmd:"" help:"Tell what a server has loaded and how old it is."`
+	Health healthCmd `cmd:"" help:"Exit 0 when a server can answer correctly now."`
+}
+
+// std is what a command reads and writes.
+type std struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// exitCode is an error that is all said by the exit code of the program.
+type exitCode int
+
+func (e exitCode) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], std{os.Stdin, os.Stdout, os.Stderr}))
+}
+
+func run(ctx context.Context, args []string, s std) int {
+	var c cli
+	parser, err := kong.New(&c,
+		kong.Name("walletscreen"),
+		kong.Description("Is this digital currency address on a public sanctions list?"),
+		kong.Vars{"version": version()},
+		kong.DefaultEnvars("WALLETSCREEN"),
+		kong.Configuration(loadConfig),
+		kong.Writers(s.out, s.err),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Bind(s),
+	)
+	if err != nil {
+		panic(err) // the definition of the flags is wrong
+	}
+	command, err := parser.Parse(args)
+	if err != nil {
+		fmt.Fprintf(s.err, "walletscreen: %v\n", err)
+		return exitUsage
+	}
+	err = command.Run()
+	var code exitCode
+	var usage *usageError
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &code):
+		return int(code)
+	case errors.As(err, &usage):
+		fmt.Fprintf(s.err, "walletscreen %s: %v\n", command.Selected().Name, err)
+		return exitUsage
+	default:
+		fmt.Fprintf(s.err, "walletscreen %s: %v\n", command.Selected().Name, err)
+		return exitFailure
+	}
+}
+
+// usageError says that the command line asks for what cannot be.
+type usageError struct{ text string }
+
+func (e *usageError) Error() string { return e.text }
+
+func usagef(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
+
+// version is the version that the program was built from.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	v := info.Main.Version
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && (v == "" || v == "(devel)") {
+			v = s.Value
+		}
+	}
+	if v == "" || v == "(devel)" {
+		return "devel"
+	}
+	return v
+}

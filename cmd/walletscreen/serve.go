@@ -1,0 +1,259 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"strings"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
+
+	"walletscreen/loader/builtin"
+	pb "walletscreen/proto/walletscreen/v1"
+	"walletscreen/screen"
+	"walletscreen/screen/server"
+	"walletscreen/screen/store"
+)
+
+// drainTime is how long calls in progress may take after a signal to stop.
+const drainTime = 10 * time.Second
+
+type storeFlags struct {
+	Redis     string `placeholder:"URL" help:"Redis that holds the snapshots: redis://[user:password@]host:port[/db], rediss:// for TLS, unix:///path for a socket. One server; Sentinel and Cluster are not offered yet."`
+	Namespace string `default:"default" help:"Keeps installations in one Redis apart: letters, digits, dots, hyphens and underscores."`
+}
+
+type serveCmd struct {
+	Listen     string        `default:"127.0.0.1:50051" help:"Address to answer gRPC on, HOST:PORT. Port 0 takes a free one."`
+	OpsListen  string        `default:"127.0.0.1:9464" help:"Address for operators, HOST:PORT: /metrics for Prometheus, / for a page about the lists, /debug/pprof/. Empty for none."`
+	Insecure   bool          `help:"Allow addresses other than loopback although nothing encrypts or authenticates the connection."`
+	MaxListAge time.Duration `default:"26h" help:"Time since a list was last compared with its publisher past which it cannot say that something is not listed: the server then is not ready, and answers CANNOT_SCREEN instead of NOT_LISTED. LISTED is still answered. Not enforced on builtin lists."`
+	CacheDir   string        `type:"existingdir" help:"Folder to keep the last good snapshot in, so that the server can start while Redis is down. One server, one folder."`
+	LogFormat  string        `enum:"text,json" default:"text" help:"Format of the log on standard error: ${enum}."`
+
+	storeFlags `embed:""`
+}
+
+func (c *serveCmd) Run(ctx context.Context, s std) error {
+	if c.MaxListAge <= 0 {
+		return usagef("--max-list-age is %s, want a positive duration", c.MaxListAge)
+	}
+	if c.Redis == "" && c.CacheDir != "" {
+		return usagef("--cache-dir keeps what Redis holds, and there is no --redis")
+	}
+	for _, addr := range []string{c.Listen, c.OpsListen} {
+		if err := c.allowed(addr); err != nil {
+			return err
+		}
+	}
+	log := slog.New(slog.NewTextHandler(s.err, nil))
+	if c.LogFormat == "json" {
+		log = slog.New(slog.NewJSONHandler(s.err, nil))
+	}
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	srv := server.New(server.Config{MaxListAge: c.MaxListAge, Version: version(), Log: log, Metrics: registry})
+
+	listener, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return fmt.Errorf("listening: %w", err)
+	}
+	defer listener.Close()
+	// A group that ends when the first of its parts does.
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	group, ctx := errgroup.WithContext(ctx)
+
+	if err := c.follow(ctx, group, srv, log); err != nil {
+		return err
+	}
+	if c.OpsListen != "" {
+		if err := c.serveOps(ctx, group, srv, registry, log); err != nil {
+			return err
+		}
+	}
+	group.Go(func() error { srv.Run(ctx); return nil })
+	g := srv.GRPC()
+	group.Go(func() error { return g.Serve(listener) })
+	group.Go(func() error {
+		<-ctx.Done()
+		stop(srv, g, log)
+		return nil
+	})
+	log.Info("serving gRPC", "address", listener.Addr().String(), "version", version())
+	return group.Wait()
+}
+
+// allowed refuses to listen where anybody could connect, unless told to.
+func (c *serveCmd) allowed(addr string) error {
+	if addr == "" || c.Insecure {
+		return nil
+	}
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return usagef("address %q: %v", addr, err)
+	}
+	if ip := net.ParseIP(host); host == "localhost" || ip != nil && ip.IsLoopback() {
+		return nil
+	}
+	return usagef("%q is not a loopback address, and nothing would encrypt or authenticate the connection: "+
+		"listen on 127.0.0.1 behind a proxy that does, or say --insecure", addr)
+}
+
+// stop lets calls in progress finish, for a while. Health says that the server
+// is going away before it stops taking calls.
+func stop(srv *server.Server, g *grpc.Server, log *slog.Logger) {
+	log.Info("stopping")
+	srv.Drain()
+	late := time.AfterFunc(drainTime, g.Stop)
+	defer late.Stop()
+	g.GracefulStop()
+}
+
+// follow hands every snapshot to the server.
+func (c *serveCmd) follow(ctx context.Context, group *errgroup.Group, srv *server.Server, log *slog.Logger) error {
+	options := store.Options{URL: c.Redis, Namespace: c.Namespace}
+	var builtinDigest screen.Digest
+	if c.Redis == "" {
+		embedded, digest, err := startEmbedded(ctx, log)
+		if err != nil {
+			return err
+		}
+		options, builtinDigest = embedded, digest
+	}
+	reader, err := store.NewReader(options)
+	if err != nil {
+		return usagef("%v", err)
+	}
+	var cache *store.Cache
+	var have *store.State
+	if c.CacheDir != "" {
+		cache = &store.Cache{Dir: c.CacheDir}
+		switch have, err = cache.Load(); {
+		case err == nil:
+			srv.Swap(server.State{Snapshot: have.Snapshot, Verified: have.Verified})
+			log.Info("serving the cached snapshot until Redis answers", "snapshot", have.Snapshot.Sequence, "digest", have.Snapshot.Digest().String())
+		case !errors.Is(err, store.ErrNoSnapshot):
+			log.Error("the cached snapshot cannot be used", "err", err)
+		}
+	}
+	changed := func(next *store.State) {
+		begin := time.Now()
+		isNew := have == nil || have.Snapshot != next.Snapshot
+		have = next
+		srv.Swap(server.State{Snapshot: next.Snapshot, Verified: next.Verified, Builtin: next.Snapshot.Digest() == builtinDigest})
+		if isNew {
+			log.Info("serving snapshot", "snapshot", next.Snapshot.Sequence, "digest", next.Snapshot.Digest().String(),
+				"lists", len(next.Snapshot.Lists()), "listings", len(next.Snapshot.Listings()), "took", time.Since(begin))
+		}
+		if cache != nil {
+			if err := cache.Save(next, isNew); err != nil {
+				log.Error("caching the snapshot", "err", err)
+			}
+		}
+	}
+	var lastFailure string
+	failed := func(err error) {
+		// The same failure every few seconds is one fact.
+		if err.Error() == lastFailure {
+			return
+		}
+		lastFailure = err.Error()
+		if errors.Is(err, store.ErrNoSnapshot) {
+			log.Warn("Redis holds no snapshot: load one", "err", err)
+			return
+		}
+		log.Error("Redis", "err", err)
+	}
+	group.Go(func() error {
+		defer reader.Close()
+		_ = reader.Follow(ctx, have, func(next *store.State) { lastFailure = ""; changed(next) }, failed)
+		return nil
+	})
+	return nil
+}
+
+// startEmbedded starts a store in this process and publishes the builtin lists
+// into it, by the way that every snapshot takes.
+func startEmbedded(ctx context.Context, log *slog.Logger) (store.Options, screen.Digest, error) {
+	lists, err := builtin.Snapshot()
+	if err != nil {
+		return store.Options{}, screen.Digest{}, err
+	}
+	for i := range lists.Lists() {
+		l := &lists.Lists()[i]
+		log.Warn("BUILTIN LISTS: a frozen default for trying things out, not for compliance; use --redis and load the publications of today",
+			"list", l.ID, "published", l.Current().PublishedOn.String(),
+			"days_old", int(time.Since(l.Current().PublishedOn.Time()).Hours()/24))
+	}
+	embedded := miniredis.NewMiniRedis()
+	password := rand.Text() // other programs on this machine can reach the port
+	embedded.RequireAuth(password)
+	if err := embedded.StartAddr("127.0.0.1:0"); err != nil {
+		return store.Options{}, screen.Digest{}, fmt.Errorf("starting the embedded store: %w", err)
+	}
+	context.AfterFunc(ctx, embedded.Close)
+	options := store.Options{URL: "redis://:" + password + "@" + embedded.Addr()}
+	publisher, err := store.NewPublisher(options)
+	if err != nil {
+		return store.Options{}, screen.Digest{}, err
+	}
+	defer publisher.Close()
+	publisher.Builder = version()
+	if _, err := publisher.Publish(ctx, screen.Empty(), lists, nil); err != nil {
+		return store.Options{}, screen.Digest{}, fmt.Errorf("filling the embedded store: %w", err)
+	}
+	return options, lists.Digest(), nil
+}
+
+// serveOps serves the operators' port.
+func (c *serveCmd) serveOps(ctx context.Context, group *errgroup.Group, srv *server.Server, metrics *prometheus.Registry, log *slog.Logger) error {
+	listener, err := net.Listen("tcp", c.OpsListen)
+	if err != nil {
+		return fmt.Errorf("listening for operators: %w (another --ops-listen, or \"\" for none?)", err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		res, err := srv.GetSnapshot(r.Context(), &pb.GetSnapshotRequest{})
+		if err != nil {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			fmt.Fprintln(w, "no snapshot is loaded yet")
+			return
+		}
+		if !srv.Ready() {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			fmt.Fprintln(w, "NOT READY to screen")
+		}
+		var page strings.Builder
+		writeLists(&page, res)
+		fmt.Fprint(w, page.String())
+	})
+	h := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
+	group.Go(func() error {
+		if err := h.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("operators' port: %w", err)
+		}
+		return nil
+	})
+	group.Go(func() error { <-ctx.Done(); return h.Close() })
+	log.Info("serving operators", "address", listener.Addr().String())
+	return nil
+}
