@@ -208,10 +208,12 @@ func (p *advanced) distinctParties() error {
 			return p.noFeature()
 		}
 		p.pub.Records++
+		kept := p.kept
 		if err := p.distinctParty(); err != nil {
 			return err
 		}
 		if len(p.party.addresses) == 0 {
+			p.kept = kept + len(p.party.uid) + stringCost
 			return nil
 		}
 		published, err := p.published()
@@ -547,6 +549,7 @@ func (p *advanced) sanctionsEntries() error {
 		if string(p.name) != "SanctionsEntry" {
 			return nil
 		}
+		kept := p.kept
 		listID := p.attr("ListID")
 		list, known := p.sets["List"][listID]
 		onSDN := list.name == sdnList
@@ -557,6 +560,7 @@ func (p *advanced) sanctionsEntries() error {
 		}
 		i, ok := p.profiles[p.attr("ProfileID")]
 		if !ok {
+			p.kept = kept
 			return nil
 		}
 		if !known {

@@ -12,9 +12,12 @@ import (
 
 // Bounds that no publication comes near, so that no input eats memory.
 const (
-	maxToken = 1 << 20 // bytes of one tag, comment or run of text
-	maxDepth = 64      // open elements; SDN_ADVANCED nests to 11
-	maxAttrs = 64      // attributes of one tag
+	maxToken = 1 << 20  // bytes of one tag, comment or run of text
+	maxDepth = 64       // open elements; SDN_ADVANCED nests to 11
+	maxAttrs = 64       // attributes of one tag
+	maxKept  = 64 << 20 // bytes of what the caller keeps; 2 MB for SDN_ADVANCED of November 2025
+
+	stringCost = 64 // what keeping a string takes beside its bytes, about
 )
 
 // A scanner reads XML element by element, in memory that does not grow with the
@@ -49,6 +52,7 @@ type scanner struct {
 	values   []byte // attribute values that are not in buf as they are
 	emptyTag bool   // it closed itself: its end is due
 
+	kept int    // bytes handed out as strings; the caller takes off what it dropped
 	keep bool   // collect text
 	text []byte // text since keep was set
 }
@@ -488,6 +492,7 @@ func (s *scanner) attributes(b []byte) error {
 func (s *scanner) attr(name string) string {
 	for _, a := range s.attrs {
 		if string(a.name) == name {
+			s.kept += len(a.value) + stringCost
 			return string(a.value)
 		}
 	}
@@ -509,6 +514,9 @@ func (s *scanner) children(f func() error) error {
 		if err := f(); err != nil {
 			return err
 		}
+		if s.kept > maxKept {
+			return s.errorf("names and addresses of more than %d bytes", maxKept)
+		}
 		for s.depth() > depth {
 			if _, err := s.next(); err != nil {
 				return err
@@ -527,6 +535,7 @@ func (s *scanner) leaf() (string, error) {
 		return "", err
 	}
 	text := string(s.text)
+	s.kept += len(text) + stringCost
 	s.text = s.text[:0]
 	if t == startElement {
 		return "", s.errorf("an element where only text is expected")

@@ -27,7 +27,7 @@ func parseSDN(s *scanner) (*screen.Publication, error) {
 			})
 		case "sdnEntry":
 			pub.Records++
-			line := s.line()
+			line, kept := s.line(), s.kept
 			party, err := parseSDNEntry(s)
 			if err != nil {
 				return err
@@ -38,6 +38,8 @@ func parseSDN(s *scanner) (*screen.Publication, error) {
 			seen[party.UID] = line
 			if len(party.Addresses) > 0 {
 				pub.Parties = append(pub.Parties, party)
+			} else {
+				s.kept = kept + len(party.UID) + stringCost
 			}
 		}
 		return nil

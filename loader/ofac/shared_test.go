@@ -179,6 +179,7 @@ func TestRealAdvanced(t *testing.T) {
 				defer func() { <-slots }()
 			}
 			d := open(t, sharedFile(t, "ofac/sdn_advanced", name))
+			runtime.GC() // what the tests before left
 			heap := &heapPeak{r: d}
 			pub, err := Parse(heap)
 			if err != nil {
