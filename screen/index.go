@@ -60,13 +60,17 @@ func NewIndex(s *Snapshot) *Index {
 	}
 	var parsed address.Parsed
 	var hashes [address.MaxHashes]address.Hash
+	unread := make([]bool, len(s.listings))
 	for i := range s.listings {
 		l := &s.listings[i]
-		address.Parse(l.Text, &parsed)
+		// White space does not make a text too long to be read.
+		address.Parse(strings.TrimSpace(l.Text), &parsed)
+		unread[i] = len(parsed.Readings()) == 0
 		add(x, x.texts, l.Text, posting{listing: uint32(i)})
-		// A query is trimmed before it is looked up as text.
-		if trimmed := strings.TrimSpace(l.Text); trimmed != l.Text {
-			add(x, x.texts, trimmed, posting{listing: uint32(i)})
+		// A query is normalized before it is looked up as text. If nothing is left of
+		// what was published, it must not match whatever nothing is left of.
+		if parsed.Text != l.Text && parsed.Text != "" {
+			add(x, x.texts, parsed.Text, posting{listing: uint32(i)})
 		}
 		for _, r := range parsed.Readings() {
 			p := posting{listing: uint32(i), key: r.Key, ledgers: r.Ledgers, testnet: r.Testnet}
@@ -76,7 +80,7 @@ func NewIndex(s *Snapshot) *Index {
 			}
 		}
 	}
-	x.count()
+	x.count(unread)
 	return x
 }
 
@@ -87,8 +91,8 @@ func add[K comparable](x *Index, m map[K]uint32, key K, p posting) {
 	x.postings = append(x.postings, p)
 }
 
-func (x *Index) count() {
-	var parsed address.Parsed
+// count counts the listings; unread tells of which no reading was found.
+func (x *Index) count(unread []bool) {
 	texts := map[string]bool{}
 	lastList, lastParty := -1, -1
 	for i := range x.snapshot.listings {
@@ -117,7 +121,7 @@ func (x *Index) count() {
 		if !texts[l.Text] {
 			texts[l.Text] = true
 			c.Addresses++
-			if address.Parse(l.Text, &parsed); len(parsed.Readings()) == 0 {
+			if unread[i] {
 				c.Unparsed++
 			}
 		}
@@ -213,10 +217,10 @@ func (s *Screener) Screen(text string, res *Result) {
 	address.Parse(text, &s.parsed)
 	p := &s.parsed
 	*res = Result{Matches: res.Matches[:0], Warnings: Warnings(p.Warnings)}
-	if p.Reason != address.ReasonTooLong && p.Reason != address.ReasonInvalidText {
-		s.lookupText(text, res)
-		if p.Text != text {
-			s.lookupText(p.Text, res)
+	if len(text) <= address.MaxTextBytes {
+		s.lookupText(text, text, res)
+		if p.Text != text && p.Text != "" {
+			s.lookupText(p.Text, text, res)
 		}
 	}
 	readings := p.Readings()
@@ -226,14 +230,19 @@ func (s *Screener) Screen(text string, res *Result) {
 	s.decide(len(readings), res)
 }
 
-// lookupText looks a text up as published.
-func (s *Screener) lookupText(text string, res *Result) {
+// lookupText looks up what was published as the given text, or normalizes to it,
+// for the query asked.
+func (s *Screener) lookupText(text, asked string, res *Result) {
 	for at := s.x.texts[text]; at != 0; at = s.x.postings[at].next {
 		p := &s.x.postings[at]
-		// What was published is the account with its tag; the text alone is not.
+		l := &s.x.snapshot.listings[p.listing]
 		basis := BasisExactText
-		if s.x.snapshot.listings[p.listing].Tag != "" {
+		switch {
+		// What was published is the account with its tag; the text alone is not.
+		case l.Tag != "":
 			basis = BasisSameAccountOtherTag
+		case l.Text != asked:
+			basis = BasisSameAccount
 		}
 		s.match(p, basis, res)
 	}

@@ -1,0 +1,97 @@
+package screen
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"strconv"
+	"testing"
+
+	"walletscreen/screen/address"
+)
+
+// many is a snapshot of n listings, a quarter each EVM, Tron, P2PKH and P2WPKH,
+// ten to a party.
+func many(b *testing.B, n int) *Snapshot {
+	b.Helper()
+	var parties []PublishedParty
+	for i := 0; i < n; i += 10 {
+		var addresses []PublishedAddress
+		for j := i; j < min(i+10, n); j++ {
+			addresses = append(addresses, PublishedAddress{Text: numbered(j, true), Symbol: "XBT", SourceIDs: []string{strconv.Itoa(j)}})
+		}
+		parties = append(parties, party(fmt.Sprintf("%06d", i), addresses...))
+	}
+	return merged(b, Empty(), sdn, publication(sdn, 20240101, "many", parties...))
+}
+
+// numbered writes the i-th account of one of two sets that share none.
+func numbered(i int, isListed bool) string {
+	kinds := [...]address.Kind{address.KindEVM, address.KindTron, address.KindP2PKH, address.KindWPKH}
+	r := address.Reading{Key: address.Key{byte(kinds[i%len(kinds)])}}
+	sum := sha256.Sum256(fmt.Append(nil, i, isListed))
+	copy(r.Payload(), sum[:])
+	return r.Format()
+}
+
+func benchmarkScreen(b *testing.B, isListed func(i int) bool) {
+	const n = 10_000
+	screener := NewIndex(many(b, n)).Screener(Query{Today: 20250101})
+	texts := make([]string, n)
+	for i := range texts {
+		texts[i] = numbered(i, isListed(i))
+	}
+	var res Result
+	b.ReportAllocs()
+	i := 0
+	for b.Loop() {
+		screener.Screen(texts[i], &res)
+		want := VerdictNotListed
+		if isListed(i) {
+			want = VerdictListed
+		}
+		if res.Verdict != want {
+			b.Fatalf("%s: verdict %d, want %d", texts[i], res.Verdict, want)
+		}
+		if i++; i == n {
+			i = 0
+		}
+	}
+}
+
+func BenchmarkScreenMiss(b *testing.B) { benchmarkScreen(b, func(int) bool { return false }) }
+func BenchmarkScreenHit(b *testing.B)  { benchmarkScreen(b, func(int) bool { return true }) }
+
+// One in a hundred is listed.
+func BenchmarkScreenMixed(b *testing.B) { benchmarkScreen(b, func(i int) bool { return i%100 == 0 }) }
+
+func BenchmarkNewIndex(b *testing.B) {
+	for _, n := range []int{1_000, 100_000} {
+		b.Run(strconv.Itoa(n), func(b *testing.B) {
+			s := many(b, n)
+			b.ReportAllocs()
+			for b.Loop() {
+				NewIndex(s)
+			}
+		})
+	}
+}
+
+func BenchmarkDecode(b *testing.B) {
+	data := many(b, 100_000).Encoding()
+	b.SetBytes(int64(len(data)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := Decode(data); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkEncode(b *testing.B) {
+	s := many(b, 100_000)
+	b.SetBytes(int64(len(s.Encoding())))
+	b.ReportAllocs()
+	for b.Loop() {
+		s.encode()
+	}
+}
