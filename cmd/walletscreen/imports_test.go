@@ -75,7 +75,7 @@ var rooms = []room{
 	{path: "loader/custom", ours: []string{"screen"}, others: []string{"golang.org/x/text"}, never: parserNever, unreachable: parserUnreachable},
 	{path: "loader/ofac", ours: []string{"screen"}, others: []string{"golang.org/x/text"}, never: parserNever, unreachable: parserUnreachable},
 	{path: "loader/builtin", ours: []string{"screen"}, never: parserNever, unreachable: parserUnreachable},
-	{path: "loader/builtin/make", ours: []string{"screen", "loader", "loader/builtin", "loader/document", "loader/ofac"}},
+	{path: "loader/builtin/make", ours: []string{"screen", "loader"}},
 
 	{
 		path: "cmd/walletscreen",
@@ -91,6 +91,7 @@ var rooms = []room{
 			"github.com/prometheus/client_golang",
 			"github.com/schollz/progressbar",
 			"golang.org/x/sync",
+			"golang.org/x/term",
 		}, grpcAndProto...),
 	},
 }

@@ -84,7 +84,7 @@ func (c *loadCmd) once(ctx context.Context, publisher *store.Publisher, options 
 		case r.Outcome == loader.Held && code == exitOK:
 			code = exitHeld
 		}
-		printReport(s.out, r, c.DryRun)
+		printReport(s.out, r, c.DryRun || r.Outcome == loader.Held)
 		if r.Err != nil {
 			fmt.Fprintf(s.err, "walletscreen load: %s: %v\n", r.Outcome, r.Err)
 		}

@@ -29,6 +29,10 @@ import (
 // drainTime is how long calls in progress may take after a signal to stop.
 const drainTime = 10 * time.Second
 
+// startPatience is how long a server that starts waits for its first snapshot
+// before it listens without one, not ready.
+const startPatience = 3 * time.Second
+
 type storeFlags struct {
 	Redis     string `placeholder:"URL" help:"Redis that holds the snapshots: redis://[user:password@]host:port[/db], rediss:// for TLS, unix:///path for a socket. One server; Sentinel and Cluster are not offered yet."`
 	Namespace string `default:"default" help:"Keeps installations in one Redis apart: letters, digits, dots, hyphens and underscores."`
@@ -176,6 +180,14 @@ func (c *serveCmd) follow(ctx context.Context, group *errgroup.Group, srv *serve
 		}
 		log.Error("Redis", "err", err)
 	}
+	// A server that finds a snapshot at once is ready when it begins to listen.
+	first, cancel := context.WithTimeout(ctx, startPatience)
+	defer cancel()
+	if next, err := reader.Load(first); err == nil {
+		changed(next)
+	} else {
+		failed(err)
+	}
 	group.Go(func() error {
 		defer reader.Close()
 		_ = reader.Follow(ctx, have, func(next *store.State) { lastFailure = ""; changed(next) }, failed)
@@ -195,7 +207,7 @@ func startEmbedded(ctx context.Context, log *slog.Logger) (store.Options, screen
 		l := &lists.Lists()[i]
 		log.Warn("BUILTIN LISTS: a frozen default for trying things out, not for compliance; use --redis and load the publications of today",
 			"list", l.ID, "published", l.Current().PublishedOn.String(),
-			"days_old", int(time.Since(l.Current().PublishedOn.Time()).Hours()/24))
+			"days_old", int(time.Since(l.Current().PublishedOn.Time().AddDate(0, 0, 1)).Hours()/24))
 	}
 	embedded := miniredis.NewMiniRedis()
 	password := rand.Text() // other programs on this machine can reach the port
