@@ -36,7 +36,33 @@ const (
 	// version and the program, because a program of 40 bytes has no room in a Key.
 	KindWitness Kind = 8
 
-	KindCount = 9 // kinds are 0 to KindCount-1
+	KindXRP             Kind = 9  // 20 bytes: account id of the XRP Ledger
+	KindStellar         Kind = 10 // 32 bytes: Ed25519 key of a Stellar account
+	KindStellarContract Kind = 11 // 32 bytes: contract id
+	KindStellarPool     Kind = 12 // 32 bytes: liquidity pool id
+	KindStellarBalance  Kind = 13 // 32 bytes: SHA-256 of a claimable balance's type and id
+	KindMonero          Kind = 14 // 32 bytes: SHA-256 of spend and view key
+	KindMoneroSub       Kind = 15 // 32 bytes: the same of a subaddress, which nothing links to its main address
+	KindSolana          Kind = 16 // 32 bytes: account key
+	KindTON             Kind = 17 // 32 bytes: account id in the basechain, workchain 0
+	KindTONMaster       Kind = 18 // 32 bytes: account id in the masterchain, workchain -1
+	KindTONOther        Kind = 19 // 32 bytes: SHA-256 of the workchain (4 bytes, big-endian) and the account id
+	KindAccount         Kind = 20 // 32 bytes: SHA-256 of prefix, zero byte and account id of a bech32 account (Cosmos SDK, BNB Beacon, Avalanche ...)
+	KindSS58            Kind = 21 // 32 bytes: account key of Substrate chains
+	KindCardano         Kind = 22 // 32 bytes: SHA-256 of the address's bytes, Shelley or Byron
+	KindAlgorand        Kind = 23 // 32 bytes: Ed25519 key or hash
+	KindHedera          Kind = 24 // 24 bytes: shard, realm and number, 8 bytes each, big-endian
+	KindNEAR            Kind = 25 // 32 bytes: Ed25519 key of an implicit account
+	KindSapling         Kind = 26 // 32 bytes: SHA-256 of a Sapling receiver
+	KindOrchard         Kind = 27 // 32 bytes: SHA-256 of an Orchard receiver
+	KindTezos           Kind = 28 // 32 bytes: SHA-256 of the version bytes and the hash
+	KindFilecoin        Kind = 29 // 32 bytes: SHA-256 of the protocol byte and the payload
+	KindSia             Kind = 30 // 32 bytes: unlock hash
+	KindLisk            Kind = 31 // 8 bytes: the number of a legacy address, big-endian
+	KindPublicKey       Kind = 32 // 32 bytes: SHA-256 of a compressed secp256k1 key: no address, read to be related
+	KindText            Kind = 33 // 32 bytes: SHA-256 of a text whose family has one way of writing an account
+
+	KindCount = 34 // kinds are 0 to KindCount-1
 )
 
 // Key is the canonical key of an account: the kind byte followed by the
@@ -48,12 +74,41 @@ type Key [33]byte
 type Ledgers uint64
 
 const (
-	LedgerEVM  Ledgers = 1 << iota // every EVM chain
-	LedgerTron                     // Tron
-	LedgerBTC                      // Bitcoin
-	LedgerBCH                      // Bitcoin Cash
-	LedgerBSV                      // Bitcoin SV
-	LedgerLTC                      // Litecoin
+	LedgerEVM       Ledgers = 1 << iota // every EVM chain
+	LedgerTron                          // Tron
+	LedgerBTC                           // Bitcoin
+	LedgerBCH                           // Bitcoin Cash
+	LedgerBSV                           // Bitcoin SV
+	LedgerLTC                           // Litecoin
+	LedgerDOGE                          // Dogecoin
+	LedgerDGB                           // DigiByte
+	LedgerXVG                           // Verge
+	LedgerDASH                          // Dash
+	LedgerBTG                           // Bitcoin Gold
+	LedgerKMD                           // Komodo
+	LedgerSTRAT                         // Stratis
+	LedgerZEC                           // Zcash
+	LedgerXEC                           // eCash
+	LedgerXRP                           // XRP Ledger
+	LedgerXLM                           // Stellar
+	LedgerXMR                           // Monero
+	LedgerSOL                           // Solana
+	LedgerTON                           // TON
+	LedgerCosmos                        // every chain of the Cosmos SDK
+	LedgerBNB                           // BNB Beacon Chain
+	LedgerAVAX                          // Avalanche X, P and C in bech32
+	LedgerDOT                           // Polkadot
+	LedgerKSM                           // Kusama
+	LedgerSubstrate                     // every other Substrate chain
+	LedgerADA                           // Cardano
+	LedgerALGO                          // Algorand
+	LedgerHBAR                          // Hedera
+	LedgerNEAR                          // NEAR
+	LedgerXTZ                           // Tezos
+	LedgerFIL                           // Filecoin
+	LedgerSC                            // Sia
+	LedgerLSK                           // Lisk
+	LedgerOther                         // a ledger of the long tail, told by its text
 
 	LedgerCount = iota // ledgers are the bits 0 to LedgerCount-1
 )
@@ -63,6 +118,14 @@ type Reading struct {
 	Key     Key
 	Ledgers Ledgers
 	Testnet bool // the text names a test network; its account is no main network account
+
+	// Unchecked says that the encoding has no checksum that could have shown a
+	// mistyped character: single-case hex, Solana.
+	Unchecked bool
+	// Tag is the destination tag, memo or sub-account id that the text carries
+	// within a pooled account, as decimal digits or text; "" when it carries none.
+	// It takes no part in Key.
+	Tag string
 }
 
 // Kind returns what the payload is.
@@ -76,14 +139,16 @@ const (
 	SpaceKeyHash    Space = 1 // hash160 of a public key
 	SpaceScriptHash Space = 2 // hash160 of a script
 	SpaceKeccak     Space = 3 // last 20 bytes of Keccak-256 of a public key
+	SpaceKey        Space = 4 // 32-byte public key, Ed25519 and its kin
+	SpaceCardano    Space = 5 // 28-byte hash of a Cardano payment or stake credential
 
-	SpaceCount = 4 // spaces are 1 to SpaceCount-1
+	SpaceCount = 6 // spaces are 1 to SpaceCount-1
 )
 
-// Hash is a 20-byte key or script hash in its space, the key of the look-up
-// for related accounts: the same key or script in another form or on another
-// ledger.
-type Hash [21]byte
+// Hash is a key, key hash or script hash in its space, padded with zeros: the
+// key of the look-up for related accounts, those of the same key or script in
+// another form or on another ledger.
+type Hash [33]byte
 
 // Reason says why a text cannot be screened from the text alone. Values from 64
 // on belong to package screen. The zero value means that nothing stands against
@@ -118,15 +183,17 @@ const (
 	WarnChecksumCase                      // EVM letter case is neither plain nor a valid EIP-55 checksum
 	WarnMixedCase                         // bech32 in mixed case; the lower-cased form verifies
 	WarnTestnet                           // the text is an address of a test network
+	WarnHomoglyph                         // letters of other scripts were taken for the Latin ones they look like
+	WarnURI                               // the address was taken out of a URI or an account id
 
 	WarningCount = iota // warnings are the bits 0 to WarningCount-1
 )
 
 // MaxReadings is the most readings one text has.
-const MaxReadings = 4
+const MaxReadings = 6
 
 // MaxHashes is the most hashes that Reading.AppendHashes adds.
-const MaxHashes = 2
+const MaxHashes = 4
 
 // Parsed is what Parse made of a text. It is meant to be reused from text to
 // text by one goroutine; Parse overwrites all of it.

@@ -19,9 +19,39 @@ var kinds = [KindCount]struct {
 	KindWSH:     {"wsh", 32},
 	KindTR:      {"tr", 32},
 	KindWitness: {"witness", 32},
+
+	KindXRP:             {"xrp", 20},
+	KindStellar:         {"stellar", 32},
+	KindStellarContract: {"stellar-contract", 32},
+	KindStellarPool:     {"stellar-pool", 32},
+	KindStellarBalance:  {"stellar-balance", 32},
+	KindMonero:          {"monero", 32},
+	KindMoneroSub:       {"monero-sub", 32},
+	KindSolana:          {"solana", 32},
+	KindTON:             {"ton", 32},
+	KindTONMaster:       {"ton-master", 32},
+	KindTONOther:        {"ton-other", 32},
+	KindAccount:         {"account", 32},
+	KindSS58:            {"ss58", 32},
+	KindCardano:         {"cardano", 32},
+	KindAlgorand:        {"algorand", 32},
+	KindHedera:          {"hedera", 24},
+	KindNEAR:            {"near", 32},
+	KindSapling:         {"sapling", 32},
+	KindOrchard:         {"orchard", 32},
+	KindTezos:           {"tezos", 32},
+	KindFilecoin:        {"filecoin", 32},
+	KindSia:             {"sia", 32},
+	KindLisk:            {"lisk", 8},
+	KindPublicKey:       {"public-key", 32},
+	KindText:            {"text", 32},
 }
 
-var ledgerNames = [LedgerCount]string{"evm", "tron", "btc", "bch", "bsv", "ltc"}
+var ledgerNames = [LedgerCount]string{
+	"evm", "tron", "btc", "bch", "bsv", "ltc", "doge", "dgb", "xvg", "dash", "btg", "kmd", "strat", "zec", "xec",
+	"xrp", "xlm", "xmr", "sol", "ton", "cosmos", "bnb", "avax", "dot", "ksm", "substrate", "ada", "algo", "hbar",
+	"near", "xtz", "fil", "sc", "lsk", "other",
+}
 
 var reasonNames = [ReasonCount]string{
 	ReasonNone:                "none",
@@ -41,7 +71,7 @@ var reasonNames = [ReasonCount]string{
 	ReasonUnrecognized:        "unrecognized",
 }
 
-var warningNames = [WarningCount]string{"normalized", "checksum_case", "mixed_case", "testnet"}
+var warningNames = [WarningCount]string{"normalized", "checksum_case", "mixed_case", "testnet", "homoglyph", "uri"}
 
 // String returns the stable lower-case name of the kind, as it stands in the
 // text of a Key.
