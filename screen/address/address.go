@@ -126,7 +126,15 @@ type Reading struct {
 	// within a pooled account, as decimal digits or text; "" when it carries none.
 	// It takes no part in Key.
 	Tag string
+
+	// related holds the hashes under which the reading meets related accounts and
+	// which its payload does not tell, those set first.
+	related [maxRelated]Hash
 }
+
+// maxRelated is the most hashes that a family notes with relate: those of a
+// public key, compressed, uncompressed and by Keccak.
+const maxRelated = 3
 
 // Kind returns what the payload is.
 func (r *Reading) Kind() Kind { return Kind(r.Key[0]) }
@@ -218,12 +226,12 @@ type Parsed struct {
 // The slice is valid until the next Parse into p.
 func (p *Parsed) Readings() []Reading { return p.readings[:p.n] }
 
-// add notes one reading.
-func (p *Parsed) add(kind Kind, payload []byte, ledgers Ledgers, testnet bool) {
+// add notes one reading and returns it for the family to complete.
+func (p *Parsed) add(kind Kind, payload []byte, ledgers Ledgers, testnet bool) *Reading {
 	if p.n == MaxReadings {
 		// A reading that is not looked up must not end as "not listed".
 		p.object(ReasonUnrecognized)
-		return
+		return new(Reading)
 	}
 	r := &p.readings[p.n]
 	*r = Reading{Ledgers: ledgers, Testnet: testnet}
@@ -233,6 +241,7 @@ func (p *Parsed) add(kind Kind, payload []byte, ledgers Ledgers, testnet bool) {
 	if testnet {
 		p.Warnings |= WarnTestnet
 	}
+	return r
 }
 
 // object notes what stands against an answer. The first objection is kept: the

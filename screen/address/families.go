@@ -51,22 +51,34 @@ func (r *Reading) Format() string {
 }
 
 // AppendHashes appends the hashes under which the reading meets related
-// accounts, at most MaxHashes of them: a key hash with the script hash of the
-// P2SH output that wraps its P2WPKH (BIP-141), a script hash, that of the P2SH
-// output that wraps a P2WSH, or a Keccak hash. Taproot and other witness
-// programs have none: no key or script can be told from them. It allocates
-// nothing when dst has room.
+// accounts, at most MaxHashes of them: a key hash, hash160 of a secp256k1 key,
+// with the script hash of the P2SH output that wraps its P2WPKH (BIP-141); a
+// script hash; for a P2WSH that of the P2SH output that wraps it; a Keccak hash;
+// a 32-byte key; the credentials of a Cardano address. Taproot, other witness
+// programs, Monero and TON have none: no key or script can be told from them. It
+// allocates nothing when dst has room.
 func (r *Reading) AppendHashes(dst []Hash) []Hash {
 	payload := r.Payload()
 	switch r.Kind() {
 	case KindEVM, KindTron:
 		return append(dst, hashIn(SpaceKeccak, payload))
-	case KindP2PKH, KindWPKH:
+	case KindP2PKH, KindWPKH, KindXRP:
 		return append(dst, hashIn(SpaceKeyHash, payload), nestedScriptHash(payload))
 	case KindP2SH:
 		return append(dst, hashIn(SpaceScriptHash, payload))
 	case KindWSH:
 		return append(dst, nestedScriptHash(payload))
+	case KindStellar, KindSolana, KindSS58, KindAlgorand, KindNEAR:
+		return append(dst, hashIn(SpaceKey, payload))
+	}
+	for i := range r.related {
+		if r.related[i].Space() != 0 {
+			dst = append(dst, r.related[i])
+		}
+	}
+	// The first key hash is that of the compressed key; segwit has no other.
+	if first := &r.related[0]; first.Space() == SpaceKeyHash {
+		dst = append(dst, nestedScriptHash(first[1:1+20]))
 	}
 	return dst
 }
