@@ -62,7 +62,9 @@ const (
 	KindPublicKey       Kind = 32 // 32 bytes: SHA-256 of a compressed secp256k1 key: no address, read to be related
 	KindText            Kind = 33 // 32 bytes: SHA-256 of a text whose family has one way of writing an account
 
-	KindCount = 34 // kinds are 0 to KindCount-1
+	KindCashaddr Kind = 34 // 32 bytes: SHA-256 of output type and hash of a cashaddr whose hash is not of 20 bytes
+
+	KindCount = 35 // kinds are 0 to KindCount-1
 )
 
 // Key is the canonical key of an account: the kind byte followed by the

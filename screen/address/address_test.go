@@ -22,15 +22,35 @@ func account(kind uint8, payload [32]byte, testnet bool) Reading {
 	return r
 }
 
+// holdsDigest reports whether the keys of a kind hold a digest, from which no
+// text can be made.
+func holdsDigest(kind Kind) bool {
+	switch kind {
+	case KindWitness, KindStellarBalance, KindMonero, KindMoneroSub, KindTONOther, KindAccount, KindCardano, KindSapling,
+		KindOrchard, KindTezos, KindFilecoin, KindPublicKey, KindText, KindCashaddr:
+		return true
+	}
+	return false
+}
+
+// hasTestnet reports whether the text of a kind's account tells test networks.
+func hasTestnet(kind Kind) bool {
+	switch kind {
+	case KindTron, KindP2PKH, KindP2SH, KindWPKH, KindWSH, KindTR, KindXRP, KindTON, KindTONMaster:
+		return true
+	}
+	return false
+}
+
 func TestFormatParsesBack(t *testing.T) {
 	if err := quick.Check(func(kind uint8, payload [32]byte, testnet bool) bool {
 		r := account(kind, payload, testnet)
 		text := r.Format()
-		if r.Kind() == KindWitness {
-			return text == "" // its key holds a digest
+		if holdsDigest(r.Kind()) {
+			return text == ""
 		}
-		got := onlyReading(t, text)
-		return got.Key == r.Key && got.Testnet == (testnet && r.Kind() != KindEVM) && got.Format() == text
+		got := cleanReading(t, text, r.Key)
+		return got.Testnet == (testnet && hasTestnet(r.Kind())) && got.Format() == text
 	}, &quick.Config{MaxCount: 20_000}); err != nil {
 		t.Error(err)
 	}
@@ -66,7 +86,10 @@ func TestAccountsHaveKeysOfTheirOwn(t *testing.T) {
 		for _, testnet := range []bool{false, true} {
 			r := account(kind, payload, testnet)
 			text := r.Format()
-			if text == "" || testnet && r.Kind() == KindEVM {
+			if (text == "") != holdsDigest(r.Kind()) {
+				t.Errorf("%s is written %q", r.Key, text)
+			}
+			if text == "" || testnet && !hasTestnet(r.Kind()) {
 				continue
 			}
 			if other, ok := seen[text]; ok {
@@ -74,9 +97,6 @@ func TestAccountsHaveKeysOfTheirOwn(t *testing.T) {
 			}
 			seen[text] = r
 		}
-	}
-	if len(seen) != 13 {
-		t.Errorf("%d texts, want 13: EVM and two networks of six other kinds", len(seen))
 	}
 }
 
@@ -103,7 +123,7 @@ func TestOneCharacterChanged(t *testing.T) {
 				if r.Kind() == KindEVM && shapeOf(changed[2:]).mixedCase() {
 					evmTried++
 				}
-				if p.Reason != ReasonNone || p.Readings()[0].Key == r.Key {
+				if p.Reason != ReasonNone || p.Readings()[0].Key == r.Key || p.Readings()[0].Unchecked && r.Kind() != KindEVM {
 					continue
 				}
 				if r.Kind() != KindEVM {
@@ -176,6 +196,7 @@ func TestForeignValues(t *testing.T) {
 		{ReasonAmbiguous32Byte.String(), "ambiguous_32byte"},
 		{(WarnNormalized | WarnTestnet).String(), "normalized,testnet"},
 		{Warnings(0).String(), ""},
+		{formatOutput(&Reading{Key: Key{byte(KindP2SH)}, Ledgers: LedgerBTC | LedgerKMD}), ""},
 		{strings.Join((LedgerEVM | LedgerLTC).Names(), " "), "evm ltc"},
 	} {
 		if pair[0] != pair[1] {
@@ -269,7 +290,7 @@ func TestBase58Lengths(t *testing.T) {
 				payload[i] &= byte(random.Uint32()) & byte(random.Uint32()) & byte(random.Uint32())
 			}
 		}
-		text := formatBase58Check(byte(random.Uint32N(3)), payload)
+		text := formatBase58Check([]byte{byte(random.Uint32N(3))}, payload)
 		var d base58Data
 		n, ok := d.decode(text)
 		if !ok || !base58Checked(d[:n]) || string(d[1:n-4]) != string(payload) {

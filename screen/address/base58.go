@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"math/bits"
+	"slices"
 )
 
 // Base58 as Bitcoin made it: a big-endian number in base 58, each leading zero
@@ -18,15 +19,17 @@ const base58Alphabet = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwx
 const maxBase58Text = 128
 
 // base58Values maps a character to its digit; 0xff is no digit.
-var base58Values = func() (t [256]uint8) {
+var base58Values = base58ValuesOf(base58Alphabet)
+
+func base58ValuesOf(alphabet string) (t [256]uint8) {
 	for i := range t {
 		t[i] = 0xff
 	}
-	for i := range len(base58Alphabet) {
-		t[base58Alphabet[i]] = uint8(i)
+	for i := range len(alphabet) {
+		t[alphabet[i]] = uint8(i)
 	}
 	return t
-}()
+}
 
 // base58Powers[n] is 58 to the n; the tenth is the last that fits in 64 bits.
 var base58Powers = [11]uint64{
@@ -41,15 +44,21 @@ var base58Powers = [11]uint64{
 type base58Data [maxBase58Text]byte
 
 // decode decodes s, of at most maxBase58Text characters, and returns the number
-// of bytes. It takes ten digits at a time into 64-bit limbs.
+// of bytes.
 func (d *base58Data) decode(s string) (n int, ok bool) {
+	return d.decodeWith(&base58Values, base58Alphabet[0], s)
+}
+
+// decodeWith decodes s in the alphabet that values tells, of which zero is the
+// first character. It takes ten digits at a time into 64-bit limbs.
+func (d *base58Data) decodeWith(values *[256]uint8, zero byte, s string) (n int, ok bool) {
 	var limbs [12]uint64 // least significant first; 58^128 < 2^750
 	used := 0
 	for i := 0; i < len(s); {
 		size := min(10, len(s)-i)
 		chunk, bad := uint64(0), uint8(0)
 		for _, c := range []byte(s[i : i+size]) {
-			v := base58Values[c]
+			v := values[c]
 			bad |= v
 			chunk = chunk*58 + uint64(v)
 		}
@@ -68,7 +77,7 @@ func (d *base58Data) decode(s string) (n int, ok bool) {
 			used++
 		}
 	}
-	for n < len(s) && s[n] == '1' {
+	for n < len(s) && s[n] == zero {
 		d[n] = 0
 		n++
 	}
@@ -103,9 +112,13 @@ func base58Checksum(body []byte) uint32 {
 	return binary.BigEndian.Uint32(twice[:])
 }
 
-// formatBase58Check writes a version byte and a 20-byte payload, with checksum.
-func formatBase58Check(version byte, payload []byte) string {
-	b := append([]byte{version}, payload...)
+// formatBase58Check writes a version and a payload, with checksum.
+func formatBase58Check(version, payload []byte) string {
+	return formatBase58CheckWith(base58Alphabet, version, payload)
+}
+
+func formatBase58CheckWith(alphabet string, version, payload []byte) string {
+	b := slices.Concat(version, payload)
 	b = binary.BigEndian.AppendUint32(b, base58Checksum(b))
 	zeros := 0
 	for zeros < len(b) && b[zeros] == 0 {
@@ -122,14 +135,14 @@ func formatBase58Check(version byte, payload []byte) string {
 			rest %= 58
 		}
 		at--
-		out[at] = base58Alphabet[rest]
+		out[at] = alphabet[rest]
 		for start < len(b) && b[start] == 0 {
 			start++
 		}
 	}
 	for range zeros {
 		at--
-		out[at] = '1'
+		out[at] = alphabet[0]
 	}
 	return string(out[at:])
 }

@@ -13,6 +13,8 @@ func diagnose(s string, sh shape) Reason {
 	switch {
 	case len(digits) == 64 && hex:
 		return ReasonAmbiguous32Byte
+	case hex && publicKeyShape(digits): // a point that is not on the curve
+		return ReasonMalformed
 	case prefixed && sh.only(classAlnum):
 		return ReasonMalformed
 	case hex && 36 <= len(s) && len(s) <= 48:
@@ -37,7 +39,7 @@ func diagnoseBase58(data []byte) Reason {
 		switch n {
 		case 64: // a Solana key pair as wallets export it
 			return ReasonSecretMaterial
-		case 32, 35, 36: // Solana; SS58 with one byte of prefix or two, XRP Ledger X-address
+		case 32, 35, 36: // Solana; SS58 with one byte of prefix or two
 			return ReasonUnsupportedNetwork
 		case 26: // two bytes of version, or a mistyped character that overflows
 			return ReasonChecksum
@@ -61,7 +63,7 @@ func diagnoseBase58(data []byte) Reason {
 // long as an address of a family in base58 or bech32 is taken for a mistyped one.
 func diagnoseAlnum(s string, sh shape) Reason {
 	switch s[0] {
-	case '1', '3', 'T':
+	case '1', '3', 'T', 'L', 'M', 'D', '9', 'A', 'S', 's', 'X', '7', 'G', 'R', 'b', 'C', 'H', 't', 'r':
 		if 25 <= len(s) && len(s) <= 36 {
 			return ReasonChecksum
 		}
@@ -101,17 +103,10 @@ func payeeRequest(s string) bool {
 func foreign(s string, sh shape) bool {
 	n := len(s)
 	prefix, data, ok := strings.Cut(s, ":")
-	if !ok {
-		data = s
-	}
 	switch {
 	case sh.only(classBase58) && (n == 95 || n == 106) && (s[0] == '4' || s[0] == '8'): // Monero
 		return true
-	case sh.only(classBase58) && 25 <= n && n <= 35 && s[0] == 'r': // XRP Ledger
-		return true
 	case (n == 56 || n == 58 || n == 69) && base32Only(s): // Stellar, Algorand
-		return true
-	case len(data) >= 42 && cashaddrOnly(data): // Bitcoin Cash and its kin
 		return true
 	case n == 48 && (s[0] == 'E' || s[0] == 'U' || s[0] == 'k' || s[0] == '0') && base64Only(s): // TON
 		return true
@@ -133,22 +128,6 @@ func base32Only(s string) bool {
 func base64Only(s string) bool {
 	for _, c := range []byte(s) {
 		if classes[c]&classAlnum == 0 && c != '-' && c != '_' && c != '+' && c != '/' {
-			return false
-		}
-	}
-	return true
-}
-
-// cashaddrOnly reports whether s begins with one of the address types of
-// cashaddr and CashTokens and holds characters of its set only.
-func cashaddrOnly(s string) bool {
-	switch lower(s[0]) {
-	case 'q', 'p', 'z', 'r':
-	default:
-		return false
-	}
-	for _, c := range []byte(s) {
-		if bech32Values[c] == 0xff {
 			return false
 		}
 	}

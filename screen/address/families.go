@@ -8,6 +8,7 @@ package address
 func readHex(digits string, p *Parsed) {
 	readEVM(digits, p)
 	readTronHex(digits, p)
+	readPublicKey(digits, p)
 }
 
 // readBase58Check offers a version byte and a 20-byte payload, whose checksum
@@ -15,6 +16,9 @@ func readHex(digits string, p *Parsed) {
 func readBase58Check(version byte, payload []byte, p *Parsed) {
 	readBitcoin(version, payload, p)
 	readTron(version, payload, p)
+	if p.n == 0 {
+		readUnknownVersion(payload, p)
+	}
 }
 
 // readBech32 offers a text of letters and digits to the bech32 families and
@@ -38,14 +42,14 @@ func (r *Reading) Format() string {
 		return formatEVM(payload)
 	case KindTron:
 		return formatTron(payload, r.Testnet)
-	case KindP2PKH:
-		return formatP2PKH(payload, r.Testnet)
-	case KindP2SH:
-		return formatP2SH(payload, r.Testnet)
+	case KindP2PKH, KindP2SH:
+		return formatOutput(r)
 	case KindWPKH, KindWSH:
-		return formatWitness(0, payload, r.Testnet)
+		return formatWitness(0, r)
 	case KindTR:
-		return formatWitness(1, payload, r.Testnet)
+		return formatWitness(1, r)
+	case KindXRP:
+		return formatXRP(r)
 	}
 	return ""
 }

@@ -45,6 +45,7 @@ var kinds = [KindCount]struct {
 	KindLisk:            {"lisk", 8},
 	KindPublicKey:       {"public-key", 32},
 	KindText:            {"text", 32},
+	KindCashaddr:        {"cashaddr", 32},
 }
 
 var ledgerNames = [LedgerCount]string{

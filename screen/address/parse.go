@@ -50,7 +50,9 @@ func read(s string, sh shape, p *Parsed) {
 		readHex(digits, p)
 	}
 	var base58, bech32 Reason
+	xrp, cashaddr := ReasonNone, readCashaddr(s, sh, p)
 	if sh.only(classBase58) {
+		xrp = readXRP(s, p)
 		base58 = readBase58(s, p)
 	}
 	if sh.only(classAlnum) {
@@ -64,6 +66,8 @@ func read(s string, sh shape, p *Parsed) {
 	// base58check of these.
 	p.object(keyMaterial(s))
 	p.object(bech32)
+	p.object(cashaddr)
+	p.object(xrp)
 	if foreign(s, sh) {
 		p.object(ReasonUnsupportedNetwork)
 	}
@@ -85,7 +89,10 @@ func readBase58(s string, p *Parsed) (why Reason) {
 			return ReasonChecksum
 		}
 		readBase58Check(data[0], data[1:21], p)
-		return ReasonUnsupportedNetwork
+		return ReasonNone
+	}
+	if n == 2+20+4 && base58Checked(data) {
+		readZcashTransparent([2]byte(data), data[2:22], p)
 	}
 	if p.n > 0 {
 		return ReasonNone

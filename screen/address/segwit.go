@@ -6,7 +6,9 @@ import "crypto/sha256"
 // bech32m (versions 1 to 16, BIP-350). Version 0 has programs of 20 bytes
 // (P2WPKH) and 32 (P2WSH), version 1 of 32 is taproot (BIP-341); every other
 // version and length that BIP-141 allows is an output all the same, of a meaning
-// not yet given, and reads as KindWitness.
+// not yet given, and reads as KindWitness. Litecoin, Bitcoin Gold, DigiByte and
+// Verge took it over with human-readable parts of their own (src/chainparams.cpp of
+// each). An output is no account of two of them, but equal programs are related.
 
 // segwitNetwork is a human-readable part in use for segwit.
 type segwitNetwork struct {
@@ -19,6 +21,15 @@ var segwitNetworks = [...]segwitNetwork{
 	{"bc", LedgerBTC, false},
 	{"tb", LedgerBTC, true},   // testnet and signet
 	{"bcrt", LedgerBTC, true}, // regression test
+	{"ltc", LedgerLTC, false},
+	{"tltc", LedgerLTC, true},
+	{"rltc", LedgerLTC, true},
+	{"btg", LedgerBTG, false},
+	{"tbtg", LedgerBTG, true},
+	{"dgb", LedgerDGB, false},
+	{"dgbt", LedgerDGB, true},
+	{"dgbrt", LedgerDGB, true},
+	{"vg", LedgerXVG, false},
 }
 
 // segwitOf returns the network whose human-readable part and "1" begin s, in
@@ -92,9 +103,14 @@ func readSegwit(s string, sh shape, network *segwitNetwork, p *Parsed) (why Reas
 	return ReasonNone
 }
 
-func formatWitness(version byte, program []byte, testnet bool) string {
-	if testnet {
-		return formatSegwit("tb", version, program)
+// formatWitness writes a witness program as its network does, one of no ledger
+// as Bitcoin does.
+func formatWitness(version byte, r *Reading) string {
+	for i := range segwitNetworks {
+		network := &segwitNetworks[i]
+		if network.testnet == r.Testnet && (network.ledgers == r.Ledgers || r.Ledgers == 0) {
+			return formatSegwit(network.hrp, version, r.Payload())
+		}
 	}
-	return formatSegwit("bc", version, program)
+	return ""
 }

@@ -31,7 +31,7 @@ func readTronHex(digits string, p *Parsed) {
 
 func formatTron(payload []byte, testnet bool) string {
 	if testnet {
-		return formatBase58Check(tronTestVersion, payload)
+		return formatBase58Check([]byte{tronTestVersion}, payload)
 	}
-	return formatBase58Check(tronVersion, payload)
+	return formatBase58Check([]byte{tronVersion}, payload)
 }

@@ -21,7 +21,8 @@ type vectors struct {
 		Payload  string   `json:"payload"` // hex
 		Ledgers  []string `json:"ledgers"`
 		Testnet  bool     `json:"testnet"`
-		Format   string   `json:"format"` // canonical text, empty if the key holds a digest
+		Tag      string   `json:"tag"`    // left out where the text carries none
+		Format   string   `json:"format"` // canonical text, empty if the key holds a digest or the network is not known
 		Source   string   `json:"source"`
 	} `json:"readings"`
 	Refused []struct {
@@ -74,7 +75,12 @@ func refusedText(t testing.TB, text, digits string) string {
 func TestVectorReadings(t *testing.T) {
 	kinds, warnings := map[string]bool{}, map[string]bool{}
 	var p Parsed
-	for _, v := range readVectors(t).Readings {
+	all := readVectors(t).Readings
+	stated := map[string]int{} // a text of several readings has one vector for each
+	for _, v := range all {
+		stated[v.Text]++
+	}
+	for _, v := range all {
 		kinds[v.Kind] = true
 		for _, w := range v.Warnings {
 			warnings[w] = true
@@ -86,13 +92,18 @@ func TestVectorReadings(t *testing.T) {
 		if got, want := slices.Sorted(slices.Values(p.Warnings.Names())), slices.Sorted(slices.Values(v.Warnings)); !slices.Equal(got, want) {
 			t.Errorf("%+q: warnings %q, want %q", v.Text, got, want)
 		}
-		if len(p.Readings()) != 1 {
-			t.Errorf("%+q: %d readings, want 1", v.Text, len(p.Readings()))
+		if len(p.Readings()) != stated[v.Text] {
+			t.Errorf("%+q: %d readings, want %d", v.Text, len(p.Readings()), stated[v.Text])
 			continue
 		}
-		r := &p.Readings()[0]
-		if got, want := r.Key.String(), v.Kind+":"+v.Payload; got != want {
-			t.Errorf("%+q: key %s, want %s", v.Text, got, want)
+		at := slices.IndexFunc(p.Readings(), func(r Reading) bool { return r.Key.String() == v.Kind+":"+v.Payload })
+		if at < 0 {
+			t.Errorf("%+q: key %s, want %s:%s", v.Text, p.Readings()[0].Key, v.Kind, v.Payload)
+			continue
+		}
+		r := &p.Readings()[at]
+		if r.Tag != v.Tag {
+			t.Errorf("%+q: tag %q, want %q", v.Text, r.Tag, v.Tag)
 		}
 		if got := r.Ledgers.Names(); !slices.Equal(got, v.Ledgers) {
 			t.Errorf("%+q: ledgers %q, want %q", v.Text, got, v.Ledgers)
@@ -142,6 +153,18 @@ func TestVectorRelations(t *testing.T) {
 			t.Errorf("%s and %s related: %t, want %t: %s", v.A, v.B, got, v.Related, v.Why)
 		}
 	}
+}
+
+// cleanReading returns the reading that a text has under a key.
+func cleanReading(t testing.TB, text string, key Key) Reading {
+	t.Helper()
+	var p Parsed
+	Parse(text, &p)
+	at := slices.IndexFunc(p.Readings(), func(r Reading) bool { return r.Key == key })
+	if p.Reason != ReasonNone || at < 0 {
+		t.Fatalf("%+q: reason %s with %d readings, want none with one under %s", text, p.Reason, len(p.Readings()), key)
+	}
+	return p.Readings()[at]
 }
 
 func onlyReading(t testing.TB, text string) Reading {
