@@ -36,8 +36,9 @@ func readEVM(digits string, p *Parsed) {
 	if !ok {
 		return
 	}
-	p.add(KindEVM, payload[:], LedgerEVM, false)
-	if letters == hexLower|hexUpper && !evmCaseVerifies(digits, &payload) {
+	mixed := letters == hexLower|hexUpper
+	p.add(KindEVM, payload[:], LedgerEVM, false).Unchecked = !mixed
+	if mixed && !evmCaseVerifies(digits, &payload) {
 		p.Warnings |= WarnChecksumCase
 		p.object(ReasonChecksum)
 	}

@@ -25,7 +25,7 @@ func readTronHex(digits string, p *Parsed) {
 		return
 	}
 	if _, ok := decodeHex(data[:], digits); ok && data[0] == tronVersion {
-		p.add(KindTron, data[1:], LedgerTron, false)
+		p.add(KindTron, data[1:], LedgerTron, false).Unchecked = true
 	}
 }
 
