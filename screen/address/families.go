@@ -8,6 +8,7 @@ package address
 func readHex(digits string, p *Parsed) {
 	readEVM(digits, p)
 	readTronHex(digits, p)
+	readInteroperable(digits, p)
 	readPublicKey(digits, p)
 }
 

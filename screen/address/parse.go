@@ -37,6 +37,7 @@ func Parse(text string, p *Parsed) {
 		p.object(ReasonNonASCII)
 	case sh.has(classSeparator):
 		parseParts(p.Text, p)
+	case sh.has(classMark) && unwrap(p.Text, p):
 	default:
 		read(p.Text, sh, p)
 	}

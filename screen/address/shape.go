@@ -12,6 +12,7 @@ const (
 	classBase58          // digit of Bitcoin's base 58
 	classSeparator       // white space and , ; | which part addresses
 	classBeyond          // not ASCII
+	classMark            // : @ ? / % which part what wraps an address from it, or hide that
 )
 
 var classes = func() (t [256]class) {
@@ -28,6 +29,8 @@ var classes = func() (t [256]class) {
 			t[i] |= classUpper | classAlnum
 		case '\t' <= c && c <= '\r', c == ' ', c == ',', c == ';', c == '|':
 			t[i] |= classSeparator
+		case c == ':', c == '@', c == '?', c == '/', c == '%':
+			t[i] |= classMark
 		}
 		if hexTable[i] != 0xff {
 			t[i] |= classHex

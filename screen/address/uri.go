@@ -1,0 +1,527 @@
+package address
+
+import "strings"
+
+// Addresses inside URIs and account ids: BIP-21 and BIP-321 with their kin of
+// other coins, ZIP-321, ERC-681, SEP-7, CIP-13, Solana Pay, the links of TON and
+// XRP Ledger wallets, CAIP-10 with its older form and did:pkh, ERC-3770, ERC-7828,
+// and a publisher's ticker before a colon.
+//
+// The address is read as if it stood alone, so what it means and what is wrong
+// with it is for its own encoding to say. What is around it may only add: a tag,
+// or an objection. A word that is no scheme, network or ticker known here keeps
+// the text from being clean, because it may say that the rest is something else;
+// so does a network that has no such addresses. Parameters of a payment request
+// that name no address are passed over, BIP-21's required ones too: they change
+// how is paid, not who.
+//
+// Sources: https://github.com/bitcoin/bips (21, 321),
+// https://zips.z.cash/zip-0321, https://eips.ethereum.org (681, 3770, 7828),
+// https://github.com/stellar/stellar-protocol/blob/master/ecosystem/sep-0007.md,
+// https://chainagnostic.org/CAIPs/caip-10 with the profiles of
+// https://github.com/ChainAgnostic/namespaces.
+
+// maxNesting is how often a text is unwrapped: a ticker or did:pkh may stand
+// before what wraps the address.
+const maxNesting = 2
+
+// unwrap reads the address that s wraps, and reports whether s is something
+// wrapped at all. A text that is not is left to its own encoding.
+func unwrap(s string, p *Parsed) bool {
+	u := uri{p: p, text: s}
+	head, query, _ := strings.Cut(s, "?")
+	if !u.read(percentDecoded(head), query, 0) {
+		// Two addresses parted by a mark, such as a slash, are no unknown text.
+		if !u.several() {
+			return false
+		}
+		p.object(ReasonSeveralAddresses)
+		return true
+	}
+	p.Warnings |= WarnURI
+	if u.targets == 1 {
+		p.Text = u.target
+	}
+	return true
+}
+
+// uri is a text being unwrapped.
+type uri struct {
+	p       *Parsed
+	text    string
+	target  string // the address read last
+	targets int    // how many were read
+}
+
+// read reads head, all before the first question mark, and query, all after it.
+func (u *uri) read(head, query string, depth int) bool {
+	if depth == maxNesting {
+		return false
+	}
+	word, body, ok := strings.Cut(head, ":")
+	if !ok || !isWord(word) {
+		return u.readBare(head, query)
+	}
+	sc, known := schemeOf(word)
+	switch {
+	case !known && readsAlone(head):
+		return false // the word is part of the address
+	case !known:
+		return u.readUnknown(body)
+	case sc.form == formCashaddr && !legacyShaped(body):
+		if head == u.text {
+			return false // the prefix is part of the address
+		}
+		if !u.keyMaterial() {
+			u.take(head, "", 0)
+		}
+		return true
+	case u.keyMaterial():
+		return true
+	}
+	body = strings.TrimPrefix(body, "//")
+	switch sc.form {
+	case formEthereum:
+		u.readERC681(body, query)
+	case formNoAddress:
+		u.p.object(ReasonNotAnAddress)
+	case formDID:
+		method, account, _ := strings.Cut(body, ":")
+		return method == "pkh" && u.read(account, query, depth+1)
+	case formWeb:
+		return u.readWeb(body, query)
+	case formSEP7:
+		u.readSEP7(body, query)
+	case formPayees:
+		u.readPayees(body, query, sc)
+	case formTicker:
+		if !shapeOf(body).has(classMark) || !u.read(body, query, depth+1) {
+			u.takeTagged(body, query, 0)
+		}
+	default:
+		u.readNetwork(word, body, query, sc)
+	}
+	return true
+}
+
+// readNetwork reads what follows the scheme of a network: an address, or the rest
+// of an account id (CAIP-10).
+func (u *uri) readNetwork(word, body, query string, sc scheme) {
+	reference, account, ok := strings.Cut(body, ":")
+	if ok && sc.namespace != "" && isReference(sc, reference) {
+		if word != sc.namespace { // account ids are case-sensitive
+			u.p.object(ReasonMalformed)
+		}
+		ledgers := networkLedgers(sc.namespace, reference)
+		if ledgers&substrateLedgers != 0 {
+			ledgers = substrateLedgers // the generic form serves all of them
+		}
+		if sc.ledgers == LedgerXRP || sc.ledgers == LedgerXLM {
+			// The profiles append a tag or memo to the address with a hyphen.
+			address, tag, _ := strings.Cut(account, "-")
+			u.take(address, tag, ledgers)
+		} else {
+			u.take(account, "", ledgers)
+		}
+		if ledgers == 0 {
+			u.p.object(ReasonUnsupportedNetwork)
+		}
+		return
+	}
+	if sc.ledgers == LedgerTON {
+		body = strings.TrimPrefix(body, "transfer/")
+	}
+	u.takeTagged(body, query, sc.ledgers)
+}
+
+// isReference reports whether what stands between two colons names a network,
+// and is not an address before its tag or the workchain of one.
+func isReference(sc scheme, s string) bool {
+	switch sc.ledgers {
+	case LedgerXRP:
+		return shapeOf(s).only(classDigit)
+	case LedgerTON:
+		return s != "0" && s != "-1"
+	}
+	return true
+}
+
+// readUnknown reads an address behind a word that is not known, for it to be
+// looked up. Whatever the word means, the text is not clean.
+func (u *uri) readUnknown(body string) bool {
+	if cashaddrType(body) && bech32Only(body) {
+		return false // a prefix is part of what the checksum covers
+	}
+	for range maxNesting + 1 {
+		if readsAlone(body) {
+			if !u.keyMaterial() {
+				u.take(body, "", 0)
+				u.p.object(ReasonUnsupportedNetwork)
+			}
+			return true
+		}
+		_, rest, ok := strings.Cut(body, ":")
+		if !ok {
+			break
+		}
+		body = rest
+	}
+	return false
+}
+
+// readBare reads an address that no word precedes and that a tag, a network or
+// the rest of a URI follows.
+func (u *uri) readBare(head, query string) bool {
+	end := strings.IndexAny(head, ":@/")
+	if end < 0 {
+		end = len(head)
+	}
+	address, rest := head[:end], head[end:]
+	switch {
+	case address == "" && len(rest) > 1 && rest[0] == '@' && isHandle(rest[1:]):
+		u.p.object(ReasonNotAnAddress)
+		return true
+	case !readsAlone(address):
+		if rest != "" && rest[0] == '@' && dottedName(address) {
+			chain, _, _ := strings.Cut(rest[1:], "#")
+			if _, known, _ := chainOf(chain); known {
+				u.p.object(ReasonNameNeedsResolution)
+				return true
+			}
+		}
+		return false
+	case rest == "" && len(head) == len(u.text):
+		return false // nothing follows
+	case u.keyMaterial():
+		return true
+	}
+	if rest != "" && evmShaped(address) && (rest[0] == '/' || rest[0] == '@' && digitsThen(rest[1:], '/')) {
+		u.readERC681(head, query)
+		return true
+	}
+	if u.several() {
+		u.p.object(ReasonSeveralAddresses)
+		return true
+	}
+	switch {
+	case rest == "":
+		u.takeTagged(address, query, 0)
+	case rest[0] == ':' && len(rest) > 1 && shapeOf(rest[1:]).only(classDigit):
+		u.take(address, rest[1:], LedgerXRP)
+	case rest[0] == '@':
+		u.readInteroperableName(address, rest[1:])
+	default:
+		u.take(address, "", 0)
+		u.p.object(ReasonMalformed)
+	}
+	return true
+}
+
+// readERC681 reads a payment request: [pay-]target[@chain][/function][?parameters].
+// The payee of a token transfer is the address among its parameters, and the
+// target is the token's contract. Of any other function all its addresses count.
+func (u *uri) readERC681(body, query string) {
+	if len(body) > 4 && strings.EqualFold(body[:4], "pay-") {
+		body = body[4:]
+	}
+	body, function, called := strings.Cut(body, "/")
+	target, chain, ok := strings.Cut(body, "@")
+	if ok && (chain == "" || !shapeOf(chain).only(classDigit)) {
+		u.p.object(ReasonMalformed)
+	}
+	transfer := isOneOf(function, "transfer", "transferFrom", "safeTransferFrom")
+	if !transfer {
+		u.take(target, "", LedgerEVM)
+	}
+	if !called || function == "" {
+		return
+	}
+	before := u.targets
+	for key, value, rest := nextParameter(query); key != ""; key, value, rest = nextParameter(rest) {
+		if strings.EqualFold(key, "address") {
+			u.take(value, "", LedgerEVM)
+		}
+	}
+	if transfer && u.targets == before {
+		u.p.object(ReasonMalformed)
+	}
+}
+
+// readPayees reads BIP-21 with the addresses that BIP-321 has as parameters, and
+// ZIP-321, where every numbered address is paid.
+func (u *uri) readPayees(body, query string, sc scheme) {
+	if body != "" {
+		u.take(body, "", sc.ledgers)
+	}
+	for key, value, rest := nextParameter(query); key != ""; key, value, rest = nextParameter(rest) {
+		key, _, numbered := strings.Cut(key, ".")
+		switch {
+		case sc.ledgers == LedgerZEC && strings.EqualFold(key, "address"),
+			sc.ledgers == LedgerBTC && !numbered && isOneOf(key, "bc", "tb", "bcrt"):
+			u.take(value, "", sc.ledgers)
+		}
+	}
+	switch {
+	case u.targets == 0:
+		u.p.object(ReasonNotAnAddress) // an invoice or offer only
+	case u.targets > 1 && sc.ledgers == LedgerZEC:
+		u.p.object(ReasonSeveralAddresses)
+	}
+}
+
+// readSEP7 reads a request of Stellar's to pay; one to sign a transaction names
+// no payee that could be read here.
+func (u *uri) readSEP7(body, query string) {
+	if !strings.EqualFold(body, "pay") {
+		u.p.object(ReasonNotAnAddress)
+		return
+	}
+	u.take(parameter(query, "destination"), parameter(query, "memo"), LedgerXLM)
+}
+
+// webLinks are the pages that wallets open to pay an address.
+var webLinks = [...]struct {
+	prefix  string
+	ledgers Ledgers
+}{
+	{"app.tonkeeper.com/transfer/", LedgerTON},
+	{"tonhub.com/transfer/", LedgerTON},
+}
+
+func (u *uri) readWeb(body, query string) bool {
+	for _, link := range webLinks {
+		if address, ok := strings.CutPrefix(body, link.prefix); ok {
+			u.takeTagged(address, query, link.ledgers)
+			return true
+		}
+	}
+	return false
+}
+
+// takeTagged takes an address that a tag may follow, after a colon or among the
+// parameters.
+func (u *uri) takeTagged(target, query string, ledgers Ledgers) {
+	address, tag, ok := strings.Cut(target, ":")
+	if ok && len(address) > 2 && tag != "" && shapeOf(tag).only(classDigit) {
+		u.take(address, tag, LedgerXRP)
+		return
+	}
+	for _, key := range [...]string{"dt", "memo", "text"} {
+		if tag = parameter(query, key); tag != "" {
+			break
+		}
+	}
+	u.take(target, tag, ledgers)
+}
+
+// take reads one address, of the given ledgers unless they are 0, and notes the
+// tag with it where its family has tags.
+func (u *uri) take(target, tag string, ledgers Ledgers) {
+	sh := shapeOf(target)
+	if target == "" || sh.has(classSeparator|classBeyond) {
+		u.p.object(ReasonMalformed)
+		return
+	}
+	u.target = target
+	u.targets++
+	var q Parsed
+	read(target, sh, &q)
+	u.p.Warnings |= q.Warnings
+	u.p.object(q.Reason)
+	of := Ledgers(0)
+	for i := range q.Readings() {
+		r := &q.readings[i]
+		of |= r.Ledgers
+		if !tagReading(r, tag) {
+			u.p.object(ReasonMalformed)
+		}
+		u.p.addReading(r)
+	}
+	if q.n > 0 && ledgers != 0 && of&ledgers == 0 {
+		u.p.object(ReasonMalformed)
+	}
+}
+
+// tagReading notes a tag with a reading of a family that has tags, and reports
+// whether the tag is one. A destination tag of the XRP Ledger is a number of 32
+// bits, and may stand in the address too.
+func tagReading(r *Reading, tag string) bool {
+	if tag == "" {
+		return true
+	}
+	switch r.Kind() {
+	case KindXRP:
+		number := uint64(0)
+		for _, c := range []byte(tag) {
+			if c < '0' || c > '9' || number > 1<<32 {
+				return false
+			}
+			number = number*10 + uint64(c-'0')
+		}
+		for len(tag) > 1 && tag[0] == '0' {
+			tag = tag[1:]
+		}
+		if number >= 1<<32 || r.Tag != "" && r.Tag != tag {
+			return false
+		}
+	case KindStellar:
+		if r.Tag != "" && r.Tag != tag {
+			return false
+		}
+	case KindAccount, KindTON, KindTONMaster, KindTONOther, KindHedera:
+	default:
+		return true // a comment to the payment
+	}
+	r.Tag = tag
+	return true
+}
+
+// addReading adds a reading unless it is there already.
+func (p *Parsed) addReading(r *Reading) {
+	for i := range p.Readings() {
+		if p.readings[i] == *r {
+			return
+		}
+	}
+	if p.n == MaxReadings {
+		// A reading that is not looked up must not end as "not listed".
+		p.object(ReasonUnrecognized)
+		return
+	}
+	p.readings[p.n] = *r
+	p.n++
+}
+
+// keyMaterial objects to key material anywhere in the text.
+func (u *uri) keyMaterial() bool {
+	why := keyMaterial(u.text)
+	u.p.object(why)
+	return why != ReasonNone
+}
+
+// several reports whether two runs of letters and digits are addresses.
+func (u *uri) several() bool {
+	count := 0
+	for start, s := 0, u.text; start < len(s); start++ {
+		end := start
+		for end < len(s) && classes[s[end]]&classAlnum != 0 {
+			end++
+		}
+		if end-start >= minAddressRun && readsAlone(s[start:end]) {
+			count++
+		}
+		start = end
+	}
+	return count > 1
+}
+
+// minAddressRun is the length of the shortest address that is searched for among
+// other text.
+const minAddressRun = 25
+
+// readsAlone reports whether s without anything around it has a reading.
+func readsAlone(s string) bool {
+	sh := shapeOf(s)
+	if s == "" || sh.has(classSeparator|classBeyond) {
+		return false
+	}
+	var q Parsed
+	read(s, sh, &q)
+	return q.n > 0
+}
+
+// evmShaped reports whether s can only be an EVM address: 0x and 40 hex digits.
+func evmShaped(s string) bool {
+	digits, prefixed := cutHexPrefix(s)
+	return prefixed && len(digits) == 40 && shapeOf(digits).only(classHex)
+}
+
+// legacyShaped reports whether s can only be one of the addresses that Bitcoin
+// Cash had before cashaddr: of base58, and of none of cashaddr's types.
+func legacyShaped(s string) bool {
+	return s != "" && strings.IndexByte("13CHmn2", s[0]) >= 0 && shapeOf(s).only(classBase58)
+}
+
+// digitsThen reports whether s is digits, and after them nothing or next.
+func digitsThen(s string, next byte) bool {
+	digits, _, _ := strings.Cut(s, string(rune(next)))
+	return digits != "" && shapeOf(digits).only(classDigit)
+}
+
+// isWord reports whether s can be the scheme of a URI (RFC 3986), the namespace
+// of an account id, a network's short name or a ticker.
+func isWord(s string) bool {
+	if s == "" || len(s) > maxWord || classes[s[0]]&(classLower|classUpper) == 0 {
+		return false
+	}
+	for _, c := range []byte(s) {
+		if classes[c]&classAlnum == 0 && c != '+' && c != '-' && c != '.' && c != '_' {
+			return false
+		}
+	}
+	return true
+}
+
+// isHandle reports whether s can be the name of a user behind "@".
+func isHandle(s string) bool {
+	for _, c := range []byte(s) {
+		if classes[c]&classAlnum == 0 && c != '_' && c != '.' && c != '-' {
+			return false
+		}
+	}
+	return len(s) <= 64
+}
+
+func isOneOf(s string, words ...string) bool {
+	for _, w := range words {
+		if strings.EqualFold(s, w) {
+			return true
+		}
+	}
+	return false
+}
+
+// parameter returns the value of the first parameter of a query with that key, in
+// any letter case, as QR codes are in capitals.
+func parameter(query, key string) string {
+	for k, value, rest := nextParameter(query); k != ""; k, value, rest = nextParameter(rest) {
+		if strings.EqualFold(k, key) {
+			return value
+		}
+	}
+	return ""
+}
+
+// nextParameter returns the first parameter of a query with a key, "" if none is
+// left, and what follows it.
+func nextParameter(query string) (key, value, rest string) {
+	for query != "" {
+		query, rest, _ = strings.Cut(query, "&")
+		if key, value, _ = strings.Cut(query, "="); key != "" {
+			return percentDecoded(key), percentDecoded(value), rest
+		}
+		query = rest
+	}
+	return "", "", ""
+}
+
+// percentDecoded decodes %XX once. What is not of that form stays.
+func percentDecoded(s string) string {
+	at := strings.IndexByte(s, '%')
+	if at < 0 {
+		return s
+	}
+	out := append(make([]byte, 0, len(s)), s[:at]...)
+	for ; at < len(s); at++ {
+		var b [1]byte
+		if s[at] == '%' && at+2 < len(s) {
+			if _, ok := decodeHex(b[:], s[at+1:at+3]); ok {
+				out = append(out, b[0])
+				at += 2
+				continue
+			}
+		}
+		out = append(out, s[at])
+	}
+	return string(out)
+}
