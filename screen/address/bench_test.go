@@ -1,6 +1,9 @@
 package address
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 // samples are texts whose cost matters: the families of the hot path and the
 // failures that real traffic has.
@@ -59,6 +62,28 @@ func BenchmarkAppendHashes(b *testing.B) {
 			var room [MaxHashes]Hash
 			for b.Loop() {
 				r.AppendHashes(room[:0])
+			}
+		})
+	}
+}
+
+// worst are texts of the greatest length that make Parse do the most work.
+var worst = []struct{ name, text string }{
+	{"parts of one character", strings.Repeat("1 ", MaxTextBytes/2)},
+	{"parts with wrong checksums", strings.Repeat("1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNb ", MaxTextBytes/35)},
+	{"longest base58 in parts", strings.Repeat(strings.Repeat("z", maxBase58Text-1)+" ", MaxTextBytes/maxBase58Text)},
+	{"public keys", strings.Repeat(generator+" ", MaxTextBytes/67)},
+	{"one run of bech32", strings.Repeat("q", MaxTextBytes)},
+	{"beyond ASCII", strings.Repeat("\u0430", MaxTextBytes/2)},
+}
+
+func BenchmarkParseWorst(b *testing.B) {
+	for _, s := range worst {
+		b.Run(s.name, func(b *testing.B) {
+			b.ReportAllocs()
+			var p Parsed
+			for b.Loop() {
+				Parse(s.text, &p)
 			}
 		})
 	}
