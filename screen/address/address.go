@@ -151,8 +151,10 @@ const (
 	SpaceKeccak     Space = 3 // last 20 bytes of Keccak-256 of a public key
 	SpaceKey        Space = 4 // 32-byte public key, Ed25519 and its kin
 	SpaceCardano    Space = 5 // 28-byte hash of a Cardano payment or stake credential
+	SpaceShielded   Space = 6 // SHA-256 of a shielded receiver of Zcash
+	SpaceTON        Space = 7 // 32-byte account id of TON in any workchain
 
-	SpaceCount = 6 // spaces are 1 to SpaceCount-1
+	SpaceCount = 8 // spaces are 1 to SpaceCount-1
 )
 
 // Hash is a key, key hash or script hash in its space, padded with zeros: the

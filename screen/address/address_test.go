@@ -19,6 +19,11 @@ func account(kind uint8, payload [32]byte, testnet bool) Reading {
 	r := Reading{Testnet: testnet}
 	r.Key[0] = byte(kindOf(kind))
 	copy(r.Payload(), payload[:])
+	if r.Kind() == KindHedera { // numbers of 63 bits
+		for i := 1; i < 1+24; i += 8 {
+			r.Key[i] &= 0x7f
+		}
+	}
 	return r
 }
 
@@ -36,7 +41,7 @@ func holdsDigest(kind Kind) bool {
 // hasTestnet reports whether the text of a kind's account tells test networks.
 func hasTestnet(kind Kind) bool {
 	switch kind {
-	case KindTron, KindP2PKH, KindP2SH, KindWPKH, KindWSH, KindTR, KindXRP, KindTON, KindTONMaster:
+	case KindTron, KindP2PKH, KindP2SH, KindWPKH, KindWSH, KindTR, KindXRP, KindTON, KindTONMaster, KindHedera:
 		return true
 	}
 	return false

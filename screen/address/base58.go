@@ -119,7 +119,11 @@ func formatBase58Check(version, payload []byte) string {
 
 func formatBase58CheckWith(alphabet string, version, payload []byte) string {
 	b := slices.Concat(version, payload)
-	b = binary.BigEndian.AppendUint32(b, base58Checksum(b))
+	return formatBase58(alphabet, binary.BigEndian.AppendUint32(b, base58Checksum(b)))
+}
+
+// formatBase58 writes b, which it overwrites.
+func formatBase58(alphabet string, b []byte) string {
 	zeros := 0
 	for zeros < len(b) && b[zeros] == 0 {
 		zeros++

@@ -97,20 +97,36 @@ func bech32Verify(hrp, data string) bech32Variant {
 // has room for, and reports whether they fit and the padding is less than five
 // zero bits, as BIP-173 demands.
 func bech32Bytes(dst []byte, data string) (n int, ok bool) {
-	acc, held := uint32(0), 0
-	for _, c := range []byte(data) {
-		acc = acc<<5 | uint32(bech32Values[c])
-		held += 5
-		if held >= 8 {
-			held -= 8
-			if n == len(dst) {
-				return 0, false
-			}
-			dst[n] = byte(acc >> held)
-			n++
-		}
+	return base32Bytes(&bech32Values, dst, data)
+}
+
+// bech32Read verifies a text whose human-readable part is known, with the
+// checksum of the variant, and joins its data into dst. It returns what makes the
+// text unreadable. A text in mixed case or with the checksum of the other variant
+// is malformed, but names its account all the same.
+func bech32Read(dst []byte, s string, sh shape, variant bech32Variant, p *Parsed) (n int, why Reason) {
+	hrp, data, ok := bech32Split(s)
+	mixed := sh.mixedCase()
+	found := bech32Variant(0)
+	if ok && strings.IndexByte(hrp, '1') < 0 {
+		found = bech32Verify(hrp, data)
 	}
-	return n, held < 5 && acc&(1<<held-1) == 0
+	switch {
+	case found == 0 && mixed:
+		return 0, ReasonMalformed
+	case found == 0:
+		return 0, ReasonChecksum
+	}
+	if n, ok = bech32Bytes(dst, data[:len(data)-6]); !ok {
+		return 0, ReasonMalformed
+	}
+	if mixed {
+		p.Warnings |= WarnMixedCase
+	}
+	if mixed || found != variant {
+		p.object(ReasonMalformed)
+	}
+	return n, ReasonNone
 }
 
 // lower folds an ASCII letter to lower case.

@@ -19,8 +19,6 @@ func diagnose(s string, sh shape) Reason {
 		return ReasonMalformed
 	case hex && 36 <= len(s) && len(s) <= 48:
 		return ReasonMalformed
-	case hex && len(s) == 76: // Sia
-		return ReasonUnsupportedNetwork
 	case sh.only(classDigit), payeeRequest(s): // digits: an account number of an exchange
 		return ReasonNotAnAddress
 	case sh.only(classAlnum):
@@ -39,9 +37,7 @@ func diagnoseBase58(data []byte) Reason {
 		switch n {
 		case 64: // a Solana key pair as wallets export it
 			return ReasonSecretMaterial
-		case 32, 35, 36: // Solana; SS58 with one byte of prefix or two
-			return ReasonUnsupportedNetwork
-		case 26: // two bytes of version, or a mistyped character that overflows
+		case 26, 27: // two or three bytes of version, or a mistyped character that overflows
 			return ReasonChecksum
 		}
 		return ReasonNone
@@ -67,6 +63,9 @@ func diagnoseAlnum(s string, sh shape) Reason {
 		if 25 <= len(s) && len(s) <= 36 {
 			return ReasonChecksum
 		}
+	}
+	if (len(s) == moneroText || len(s) == moneroIntegratedText) && (s[0] == '4' || s[0] == '8') {
+		return ReasonChecksum
 	}
 	hrp, data, ok := bech32Split(s)
 	if !ok {
@@ -96,42 +95,6 @@ func payeeRequest(s string) bool {
 		}
 	}
 	return false
-}
-
-// foreign reports whether s has the shape, alphabet and length, of an address of
-// a family that has checksums of its own.
-func foreign(s string, sh shape) bool {
-	n := len(s)
-	prefix, data, ok := strings.Cut(s, ":")
-	switch {
-	case sh.only(classBase58) && (n == 95 || n == 106) && (s[0] == '4' || s[0] == '8'): // Monero
-		return true
-	case (n == 56 || n == 58 || n == 69) && base32Only(s): // Stellar, Algorand
-		return true
-	case n == 48 && (s[0] == 'E' || s[0] == 'U' || s[0] == 'k' || s[0] == '0') && base64Only(s): // TON
-		return true
-	case ok && (prefix == "0" || prefix == "-1") && len(data) == 64 && shapeOf(data).only(classHex): // TON
-		return true
-	}
-	return false
-}
-
-func base32Only(s string) bool {
-	for _, c := range []byte(s) {
-		if (c < 'A' || c > 'Z') && (c < '2' || c > '7') {
-			return false
-		}
-	}
-	return true
-}
-
-func base64Only(s string) bool {
-	for _, c := range []byte(s) {
-		if classes[c]&classAlnum == 0 && c != '-' && c != '_' && c != '+' && c != '/' {
-			return false
-		}
-	}
-	return true
 }
 
 // dottedName reports whether s is a name of dotted labels, perhaps behind a user

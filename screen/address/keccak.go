@@ -16,7 +16,7 @@ type keccak struct {
 		hash.Hash
 		io.Reader // reads the sum without the copy of the state that Sum makes
 	}
-	in  [64]byte
+	in  [80]byte
 	sum [32]byte
 }
 

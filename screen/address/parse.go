@@ -46,9 +46,10 @@ func Parse(text string, p *Parsed) {
 // read gives s, which has no separators, to every encoding it can be of. If none
 // of them makes a reading, it says why.
 func read(s string, sh shape, p *Parsed) {
+	var hex Reason
 	digits, prefixed := cutHexPrefix(s)
 	if prefixed || sh.only(classHex) {
-		readHex(digits, p)
+		hex = readHex(digits, prefixed, p)
 	}
 	var base58, bech32 Reason
 	xrp, cashaddr := ReasonNone, readCashaddr(s, sh, p)
@@ -59,6 +60,7 @@ func read(s string, sh shape, p *Parsed) {
 	if sh.only(classAlnum) {
 		bech32 = readBech32(s, sh, p)
 	}
+	other := readOther(s, sh, p)
 	if p.n > 0 {
 		return
 	}
@@ -66,12 +68,11 @@ func read(s string, sh shape, p *Parsed) {
 	// before a mere likeness; but a text of another family's shape is no mistyped
 	// base58check of these.
 	p.object(keyMaterial(s))
+	p.object(hex)
 	p.object(bech32)
 	p.object(cashaddr)
 	p.object(xrp)
-	if foreign(s, sh) {
-		p.object(ReasonUnsupportedNetwork)
-	}
+	p.object(other)
 	p.object(base58)
 	p.object(diagnose(s, sh))
 }
@@ -81,6 +82,12 @@ func read(s string, sh shape, p *Parsed) {
 func readBase58(s string, p *Parsed) (why Reason) {
 	if len(s) > maxBase58Text {
 		return ReasonTooLong
+	}
+	monero := ReasonNone
+	if len(s) == moneroText || len(s) == moneroIntegratedText {
+		if monero = readMonero(s, p); monero == ReasonNone {
+			return ReasonNone
+		}
 	}
 	var buf base58Data
 	n, _ := buf.decode(s) // the characters are known to be digits
@@ -92,11 +99,14 @@ func readBase58(s string, p *Parsed) (why Reason) {
 		readBase58Check(data[0], data[1:21], p)
 		return ReasonNone
 	}
-	if n == 2+20+4 && base58Checked(data) {
-		readZcashTransparent([2]byte(data), data[2:22], p)
-	}
-	if p.n > 0 {
+	why = readBase58Bytes(s, data, p)
+	switch {
+	case p.n > 0:
 		return ReasonNone
+	case monero != ReasonNone:
+		return monero
+	case why != ReasonNone:
+		return why
 	}
 	return diagnoseBase58(data)
 }
