@@ -23,7 +23,7 @@ func diagnose(s string, sh shape) Reason {
 		return ReasonNotAnAddress
 	case sh.only(classAlnum):
 		return diagnoseAlnum(s, sh)
-	case dottedName(s):
+	case dottedName(s), s[0] == '$' && isHandle(s[1:]): // a handle of Cardano or HandCash
 		return ReasonNameNeedsResolution
 	}
 	return ReasonUnrecognized
@@ -84,12 +84,12 @@ func diagnoseAlnum(s string, sh shape) Reason {
 
 // payeeRequest reports whether s is something that is paid but is no address:
 // a Lightning invoice (BOLT 11), offer (BOLT 12) or LNURL, a silent payment
-// address (BIP-352).
+// address (BIP-352), a user of Nostr (NIP-19).
 func payeeRequest(s string) bool {
 	if len(s) < 40 {
 		return false
 	}
-	for _, prefix := range [...]string{"lnbc", "lntb", "lno1", "lnurl1", "sp1", "tsp1"} {
+	for _, prefix := range [...]string{"lnbc", "lntb", "lno1", "lni1", "lnr1", "lnurl1", "sp1", "tsp1", "npub1"} {
 		if strings.EqualFold(s[:len(prefix)], prefix) {
 			return shapeOf(s).only(classAlnum)
 		}
@@ -98,11 +98,11 @@ func payeeRequest(s string) bool {
 }
 
 // dottedName reports whether s is a name of dotted labels, perhaps behind a user
-// and "@", that ends in letters: ENS, Solana and NEAR names, Unstoppable
-// Domains, Lightning addresses.
+// and a mark, that ends in letters: ENS, Solana and NEAR names, Unstoppable
+// Domains, Lightning addresses, federated names of Stellar (SEP-2), PayString.
 func dottedName(s string) bool {
-	if user, host, ok := strings.Cut(s, "@"); ok && user != "" {
-		s = host
+	if at := strings.IndexAny(s, "@*$"); at > 0 {
+		s = s[at+1:]
 	}
 	dot := strings.LastIndexByte(s, '.')
 	if dot < 1 || dot+1 == len(s) || !shapeOf(s[dot+1:]).onlyLetters() {

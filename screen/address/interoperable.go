@@ -61,22 +61,22 @@ func readInteroperable(digits string, p *Parsed) {
 
 // readInteroperableName reads an address before "@" and the chain after it, with
 // a checksum or, as account ids once were, without.
-func (u *uri) readInteroperableName(address, rest string) {
+func (u *uri) readInteroperableName(p *Parsed, address, rest string) {
 	name, checksum, summed := strings.Cut(rest, "#")
 	ledgers, known, number := chainOf(name)
-	u.take(address, "", ledgers)
+	u.take(p, address, "", ledgers)
 	switch {
 	case !known:
-		u.p.object(ReasonUnsupportedNetwork)
+		p.object(ReasonUnsupportedNetwork)
 	case !summed:
 	case len(checksum) != 8 || !shapeOf(checksum).only(classHex):
-		u.p.object(ReasonMalformed)
-	case u.p.n == 1 && u.p.readings[0].Kind() == KindEVM && number != unknownChain:
-		if !interoperableVerifies(checksum, number, u.p.readings[0].Payload()) {
-			u.p.object(ReasonChecksum)
+		p.object(ReasonMalformed)
+	case p.n == 1 && p.readings[0].Kind() == KindEVM && number != unknownChain:
+		if !interoperableVerifies(checksum, number, p.readings[0].Payload()) {
+			p.object(ReasonChecksum)
 		}
 	default:
-		u.p.object(ReasonUnsupportedNetwork)
+		p.object(ReasonUnsupportedNetwork)
 	}
 }
 

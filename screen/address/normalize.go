@@ -8,9 +8,9 @@ import (
 
 // normalize removes what copying and typesetting add around and inside an
 // address: white space at the ends, format characters (Unicode category Cf: zero
-// width space, byte order mark, soft hyphen, marks of writing direction), the
-// full-width forms of ASCII, one pair of quotes or brackets, and full stops,
-// commas and semicolons at the end. White space that is left inside becomes
+// width space, byte order mark, soft hyphen, marks of writing direction) and the
+// others that show nothing, the full-width forms of ASCII, one pair of quotes or
+// brackets, and full stops, commas and semicolons at the end. White space that is left inside becomes
 // plain spaces if it was beyond ASCII. It allocates only if s is not ASCII.
 func normalize(s string) string {
 	s = strings.TrimSpace(foldBeyond(s))
@@ -33,7 +33,7 @@ func foldBeyond(s string) string {
 		switch {
 		case r < utf8.RuneSelf:
 			return r
-		case unicode.Is(unicode.Cf, r):
+		case unicode.In(r, unicode.Cf, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point):
 			return -1
 		case unicode.IsSpace(r):
 			return ' '

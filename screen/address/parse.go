@@ -6,8 +6,8 @@ import "unicode/utf8"
 // ends either with ReasonNone and at least one reading or with the reason why it
 // cannot be screened from the text alone. Parse may be called from many
 // goroutines, each with its own Parsed. It takes time linear in the length of
-// the text and allocates nothing unless the text holds characters beyond ASCII
-// or an address broken by white space.
+// the text and allocates nothing unless the text holds characters beyond ASCII,
+// an address broken by white space or percent-encoding.
 func Parse(text string, p *Parsed) {
 	clear(p.readings[:p.n])
 	p.Text, p.Reason, p.Warnings, p.n = "", ReasonNone, 0, 0
@@ -33,13 +33,20 @@ func Parse(text string, p *Parsed) {
 	case p.Text == "":
 		p.object(ReasonEmpty)
 	case sh.has(classBeyond):
-		p.object(keyMaterial(p.Text))
-		p.object(ReasonNonASCII)
-	case sh.has(classSeparator):
-		parseParts(p.Text, p)
-	case sh.has(classMark) && unwrap(p.Text, p):
+		parseBeyond(p)
 	default:
-		read(p.Text, sh, p)
+		parsePlain(p.Text, sh, p)
+	}
+}
+
+// parsePlain reads a text of ASCII.
+func parsePlain(s string, sh shape, p *Parsed) {
+	switch {
+	case sh.has(classSeparator):
+		parseParts(s, p)
+	case sh.has(classMark) && unwrap(s, p):
+	default:
+		read(s, sh, p)
 	}
 }
 

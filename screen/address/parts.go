@@ -12,26 +12,25 @@ func parseParts(s string, p *Parsed) {
 		p.object(why)
 		return
 	}
-	count, words, addresses := 0, 0, 0
-	for rest := s; ; {
+	addresses := 0
+	for rest := s; addresses < 2; { // more would not change the answer
 		part, after := nextPart(rest)
 		if part == "" {
 			break
 		}
 		rest = after
-		count++
-		sh := shapeOf(part)
-		if sh.onlyLetters() && 3 <= len(part) && len(part) <= 12 {
-			words++
-		}
 		var q Parsed
-		if read(part, sh, &q); q.n > 0 {
+		if sh := shapeOf(part); !sh.has(classMark) || !unwrap(part, &q) {
+			read(part, sh, &q)
+		}
+		switch {
+		case q.Reason == ReasonSeveralAddresses:
+			addresses += 2
+		case q.n > 0:
 			addresses++
 		}
 	}
 	switch {
-	case words == count && seedPhraseWords(count):
-		p.object(ReasonSecretMaterial)
 	case addresses > 1:
 		p.object(ReasonSeveralAddresses)
 	case addresses == 1:
@@ -58,12 +57,14 @@ func nextPart(s string) (part, rest string) {
 func readJoined(s string, p *Parsed) {
 	joined := strings.Join(strings.Fields(s), "")
 	sh := shapeOf(joined)
-	if !sh.only(classAlnum) {
+	if sh.has(classSeparator) || sh.onlyLetters() {
 		p.object(ReasonUnrecognized)
 		return
 	}
 	var q Parsed
-	read(joined, sh, &q)
+	if !sh.has(classMark) || !unwrap(joined, &q) {
+		read(joined, sh, &q)
+	}
 	switch {
 	case q.n > 0:
 		p.readings, p.n = q.readings, q.n
@@ -71,7 +72,7 @@ func readJoined(s string, p *Parsed) {
 		p.object(ReasonMalformed)
 	case q.Reason == ReasonSecretMaterial:
 		p.object(ReasonSecretMaterial)
-	case q.Reason == ReasonUnrecognized:
+	case !sh.only(classAlnum), q.Reason == ReasonUnrecognized:
 		p.object(ReasonUnrecognized)
 	default:
 		p.object(ReasonMalformed)

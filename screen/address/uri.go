@@ -21,18 +21,15 @@ import "strings"
 // https://chainagnostic.org/CAIPs/caip-10 with the profiles of
 // https://github.com/ChainAgnostic/namespaces.
 
-// maxNesting is how often a text is unwrapped: a ticker or did:pkh may stand
-// before what wraps the address.
-const maxNesting = 2
-
 // unwrap reads the address that s wraps, and reports whether s is something
 // wrapped at all. A text that is not is left to its own encoding.
 func unwrap(s string, p *Parsed) bool {
-	u := uri{p: p, text: s}
+	p.Text = s
+	var u uri
 	head, query, _ := strings.Cut(s, "?")
-	if !u.read(percentDecoded(head), query, 0) {
+	if !u.read(p, percentDecoded(head), query) {
 		// Two addresses parted by a mark, such as a slash, are no unknown text.
-		if !u.several() {
+		if !u.several(p) {
 			return false
 		}
 		p.object(ReasonSeveralAddresses)
@@ -45,72 +42,87 @@ func unwrap(s string, p *Parsed) bool {
 	return true
 }
 
-// uri is a text being unwrapped.
+// uri is a text being unwrapped, which is the Text of the Parsed that goes with it.
+// It does not hold that, because what stands in one struct with strings escapes.
 type uri struct {
-	p       *Parsed
-	text    string
-	target  string // the address read last
-	targets int    // how many were read
+	p       *Parsed // its Text is the whole text
+	target  string  // the address read last
+	targets int     // how many were read
 }
 
 // read reads head, all before the first question mark, and query, all after it.
-func (u *uri) read(head, query string, depth int) bool {
-	if depth == maxNesting {
-		return false
+// A ticker or did:pkh may stand before what wraps the address.
+func (u *uri) read(p *Parsed, head, query string) bool {
+	within, ok := u.readOnce(p, head, query)
+	if within == "" {
+		return ok
 	}
-	word, body, ok := strings.Cut(head, ":")
-	if !ok || !isWord(word) {
-		return u.readBare(head, query)
-	}
-	sc, known := schemeOf(word)
-	switch {
-	case !known && readsAlone(head):
-		return false // the word is part of the address
-	case !known:
-		return u.readUnknown(body)
-	case sc.form == formCashaddr && !legacyShaped(body):
-		if head == u.text {
-			return false // the prefix is part of the address
-		}
-		if !u.keyMaterial() {
-			u.take(head, "", 0)
-		}
-		return true
-	case u.keyMaterial():
-		return true
-	}
-	body = strings.TrimPrefix(body, "//")
-	switch sc.form {
-	case formEthereum:
-		u.readERC681(body, query)
-	case formNoAddress:
-		u.p.object(ReasonNotAnAddress)
-	case formDID:
-		method, account, _ := strings.Cut(body, ":")
-		return method == "pkh" && u.read(account, query, depth+1)
-	case formWeb:
-		return u.readWeb(body, query)
-	case formSEP7:
-		u.readSEP7(body, query)
-	case formPayees:
-		u.readPayees(body, query, sc)
-	case formTicker:
-		if !shapeOf(body).has(classMark) || !u.read(body, query, depth+1) {
-			u.takeTagged(body, query, 0)
-		}
-	default:
-		u.readNetwork(word, body, query, sc)
+	if inner, ok := u.readOnce(p, within, query); inner != "" || !ok {
+		u.takeTagged(p, within, query, 0)
 	}
 	return true
 }
 
+// readOnce reads what wraps an address, or returns it if it stands within
+// something else.
+func (u *uri) readOnce(p *Parsed, head, query string) (within string, ok bool) {
+	word, body, ok := strings.Cut(head, ":")
+	if !ok || !isWord(word) {
+		return "", u.readBare(p, head, query)
+	}
+	sc, known := schemeOf(word)
+	switch {
+	case !known && readsAlone(head):
+		return "", false // the word is part of the address
+	case !known:
+		return "", u.readUnknown(p, body)
+	case sc.form == formCashaddr && !legacyShaped(body):
+		if head == p.Text {
+			return "", false // the prefix is part of the address
+		}
+		if !u.keyMaterial(p) {
+			u.take(p, head, "", 0)
+		}
+		return "", true
+	case u.keyMaterial(p):
+		return "", true
+	}
+	body = strings.TrimPrefix(body, "//")
+	switch sc.form {
+	case formEthereum:
+		u.readERC681(p, body, query)
+	case formNoAddress:
+		p.object(ReasonNotAnAddress)
+	case formDID:
+		account, ok := strings.CutPrefix(body, "pkh:")
+		if !ok || account == "" {
+			return "", false
+		}
+		return account, true
+	case formWeb:
+		return "", u.readWeb(p, body, query)
+	case formSEP7:
+		u.readSEP7(p, body, query)
+	case formPayees:
+		u.readPayees(p, body, query, sc)
+	case formTicker:
+		if shapeOf(body).has(classMark) {
+			return body, true
+		}
+		u.takeTagged(p, body, query, 0)
+	default:
+		u.readNetwork(p, word, body, query, sc)
+	}
+	return "", true
+}
+
 // readNetwork reads what follows the scheme of a network: an address, or the rest
 // of an account id (CAIP-10).
-func (u *uri) readNetwork(word, body, query string, sc scheme) {
+func (u *uri) readNetwork(p *Parsed, word, body, query string, sc scheme) {
 	reference, account, ok := strings.Cut(body, ":")
 	if ok && sc.namespace != "" && isReference(sc, reference) {
 		if word != sc.namespace { // account ids are case-sensitive
-			u.p.object(ReasonMalformed)
+			p.object(ReasonMalformed)
 		}
 		ledgers := networkLedgers(sc.namespace, reference)
 		if ledgers&substrateLedgers != 0 {
@@ -119,19 +131,19 @@ func (u *uri) readNetwork(word, body, query string, sc scheme) {
 		if sc.ledgers == LedgerXRP || sc.ledgers == LedgerXLM {
 			// The profiles append a tag or memo to the address with a hyphen.
 			address, tag, _ := strings.Cut(account, "-")
-			u.take(address, tag, ledgers)
+			u.take(p, address, tag, ledgers)
 		} else {
-			u.take(account, "", ledgers)
+			u.take(p, account, "", ledgers)
 		}
 		if ledgers == 0 {
-			u.p.object(ReasonUnsupportedNetwork)
+			p.object(ReasonUnsupportedNetwork)
 		}
 		return
 	}
 	if sc.ledgers == LedgerTON {
 		body = strings.TrimPrefix(body, "transfer/")
 	}
-	u.takeTagged(body, query, sc.ledgers)
+	u.takeTagged(p, body, query, sc.ledgers)
 }
 
 // isReference reports whether what stands between two colons names a network,
@@ -146,17 +158,20 @@ func isReference(sc scheme, s string) bool {
 	return true
 }
 
+// maxColons is how many words are passed over that are not known.
+const maxColons = 3
+
 // readUnknown reads an address behind a word that is not known, for it to be
 // looked up. Whatever the word means, the text is not clean.
-func (u *uri) readUnknown(body string) bool {
+func (u *uri) readUnknown(p *Parsed, body string) bool {
 	if cashaddrType(body) && bech32Only(body) {
 		return false // a prefix is part of what the checksum covers
 	}
-	for range maxNesting + 1 {
+	for range maxColons {
 		if readsAlone(body) {
-			if !u.keyMaterial() {
-				u.take(body, "", 0)
-				u.p.object(ReasonUnsupportedNetwork)
+			if !u.keyMaterial(p) {
+				u.take(p, body, "", 0)
+				p.object(ReasonUnsupportedNetwork)
 			}
 			return true
 		}
@@ -171,7 +186,7 @@ func (u *uri) readUnknown(body string) bool {
 
 // readBare reads an address that no word precedes and that a tag, a network or
 // the rest of a URI follows.
-func (u *uri) readBare(head, query string) bool {
+func (u *uri) readBare(p *Parsed, head, query string) bool {
 	end := strings.IndexAny(head, ":@/")
 	if end < 0 {
 		end = len(head)
@@ -179,40 +194,40 @@ func (u *uri) readBare(head, query string) bool {
 	address, rest := head[:end], head[end:]
 	switch {
 	case address == "" && len(rest) > 1 && rest[0] == '@' && isHandle(rest[1:]):
-		u.p.object(ReasonNotAnAddress)
+		p.object(ReasonNotAnAddress)
 		return true
 	case !readsAlone(address):
 		if rest != "" && rest[0] == '@' && dottedName(address) {
 			chain, _, _ := strings.Cut(rest[1:], "#")
 			if _, known, _ := chainOf(chain); known {
-				u.p.object(ReasonNameNeedsResolution)
+				p.object(ReasonNameNeedsResolution)
 				return true
 			}
 		}
 		return false
-	case rest == "" && len(head) == len(u.text):
+	case rest == "" && len(head) == len(p.Text):
 		return false // nothing follows
-	case u.keyMaterial():
+	case u.keyMaterial(p):
 		return true
 	}
 	if rest != "" && evmShaped(address) && (rest[0] == '/' || rest[0] == '@' && digitsThen(rest[1:], '/')) {
-		u.readERC681(head, query)
+		u.readERC681(p, head, query)
 		return true
 	}
-	if u.several() {
-		u.p.object(ReasonSeveralAddresses)
+	if u.several(p) {
+		p.object(ReasonSeveralAddresses)
 		return true
 	}
 	switch {
 	case rest == "":
-		u.takeTagged(address, query, 0)
+		u.takeTagged(p, address, query, 0)
 	case rest[0] == ':' && len(rest) > 1 && shapeOf(rest[1:]).only(classDigit):
-		u.take(address, rest[1:], LedgerXRP)
+		u.take(p, address, rest[1:], LedgerXRP)
 	case rest[0] == '@':
-		u.readInteroperableName(address, rest[1:])
+		u.readInteroperableName(p, address, rest[1:])
 	default:
-		u.take(address, "", 0)
-		u.p.object(ReasonMalformed)
+		u.take(p, address, "", 0)
+		p.object(ReasonMalformed)
 	}
 	return true
 }
@@ -220,18 +235,18 @@ func (u *uri) readBare(head, query string) bool {
 // readERC681 reads a payment request: [pay-]target[@chain][/function][?parameters].
 // The payee of a token transfer is the address among its parameters, and the
 // target is the token's contract. Of any other function all its addresses count.
-func (u *uri) readERC681(body, query string) {
+func (u *uri) readERC681(p *Parsed, body, query string) {
 	if len(body) > 4 && strings.EqualFold(body[:4], "pay-") {
 		body = body[4:]
 	}
 	body, function, called := strings.Cut(body, "/")
 	target, chain, ok := strings.Cut(body, "@")
 	if ok && (chain == "" || !shapeOf(chain).only(classDigit)) {
-		u.p.object(ReasonMalformed)
+		p.object(ReasonMalformed)
 	}
 	transfer := isOneOf(function, "transfer", "transferFrom", "safeTransferFrom")
 	if !transfer {
-		u.take(target, "", LedgerEVM)
+		u.take(p, target, "", LedgerEVM)
 	}
 	if !called || function == "" {
 		return
@@ -239,44 +254,44 @@ func (u *uri) readERC681(body, query string) {
 	before := u.targets
 	for key, value, rest := nextParameter(query); key != ""; key, value, rest = nextParameter(rest) {
 		if strings.EqualFold(key, "address") {
-			u.take(value, "", LedgerEVM)
+			u.take(p, value, "", LedgerEVM)
 		}
 	}
 	if transfer && u.targets == before {
-		u.p.object(ReasonMalformed)
+		p.object(ReasonMalformed)
 	}
 }
 
 // readPayees reads BIP-21 with the addresses that BIP-321 has as parameters, and
 // ZIP-321, where every numbered address is paid.
-func (u *uri) readPayees(body, query string, sc scheme) {
+func (u *uri) readPayees(p *Parsed, body, query string, sc scheme) {
 	if body != "" {
-		u.take(body, "", sc.ledgers)
+		u.take(p, body, "", sc.ledgers)
 	}
 	for key, value, rest := nextParameter(query); key != ""; key, value, rest = nextParameter(rest) {
 		key, _, numbered := strings.Cut(key, ".")
 		switch {
 		case sc.ledgers == LedgerZEC && strings.EqualFold(key, "address"),
 			sc.ledgers == LedgerBTC && !numbered && isOneOf(key, "bc", "tb", "bcrt"):
-			u.take(value, "", sc.ledgers)
+			u.take(p, value, "", sc.ledgers)
 		}
 	}
 	switch {
 	case u.targets == 0:
-		u.p.object(ReasonNotAnAddress) // an invoice or offer only
+		p.object(ReasonNotAnAddress) // an invoice or offer only
 	case u.targets > 1 && sc.ledgers == LedgerZEC:
-		u.p.object(ReasonSeveralAddresses)
+		p.object(ReasonSeveralAddresses)
 	}
 }
 
 // readSEP7 reads a request of Stellar's to pay; one to sign a transaction names
 // no payee that could be read here.
-func (u *uri) readSEP7(body, query string) {
+func (u *uri) readSEP7(p *Parsed, body, query string) {
 	if !strings.EqualFold(body, "pay") {
-		u.p.object(ReasonNotAnAddress)
+		p.object(ReasonNotAnAddress)
 		return
 	}
-	u.take(parameter(query, "destination"), parameter(query, "memo"), LedgerXLM)
+	u.take(p, parameter(query, "destination"), parameter(query, "memo"), LedgerXLM)
 }
 
 // webLinks are the pages that wallets open to pay an address.
@@ -288,10 +303,10 @@ var webLinks = [...]struct {
 	{"tonhub.com/transfer/", LedgerTON},
 }
 
-func (u *uri) readWeb(body, query string) bool {
+func (u *uri) readWeb(p *Parsed, body, query string) bool {
 	for _, link := range webLinks {
 		if address, ok := strings.CutPrefix(body, link.prefix); ok {
-			u.takeTagged(address, query, link.ledgers)
+			u.takeTagged(p, address, query, link.ledgers)
 			return true
 		}
 	}
@@ -300,10 +315,10 @@ func (u *uri) readWeb(body, query string) bool {
 
 // takeTagged takes an address that a tag may follow, after a colon or among the
 // parameters.
-func (u *uri) takeTagged(target, query string, ledgers Ledgers) {
+func (u *uri) takeTagged(p *Parsed, target, query string, ledgers Ledgers) {
 	address, tag, ok := strings.Cut(target, ":")
 	if ok && len(address) > 2 && tag != "" && shapeOf(tag).only(classDigit) {
-		u.take(address, tag, LedgerXRP)
+		u.take(p, address, tag, LedgerXRP)
 		return
 	}
 	for _, key := range [...]string{"dt", "memo", "text"} {
@@ -311,34 +326,34 @@ func (u *uri) takeTagged(target, query string, ledgers Ledgers) {
 			break
 		}
 	}
-	u.take(target, tag, ledgers)
+	u.take(p, target, tag, ledgers)
 }
 
 // take reads one address, of the given ledgers unless they are 0, and notes the
 // tag with it where its family has tags.
-func (u *uri) take(target, tag string, ledgers Ledgers) {
+func (u *uri) take(p *Parsed, target, tag string, ledgers Ledgers) {
 	sh := shapeOf(target)
 	if target == "" || sh.has(classSeparator|classBeyond) {
-		u.p.object(ReasonMalformed)
+		p.object(ReasonMalformed)
 		return
 	}
 	u.target = target
 	u.targets++
 	var q Parsed
 	read(target, sh, &q)
-	u.p.Warnings |= q.Warnings
-	u.p.object(q.Reason)
+	p.Warnings |= q.Warnings
+	p.object(q.Reason)
 	of := Ledgers(0)
 	for i := range q.Readings() {
 		r := &q.readings[i]
 		of |= r.Ledgers
 		if !tagReading(r, tag) {
-			u.p.object(ReasonMalformed)
+			p.object(ReasonMalformed)
 		}
-		u.p.addReading(r)
+		p.addReading(r)
 	}
 	if q.n > 0 && ledgers != 0 && of&ledgers == 0 {
-		u.p.object(ReasonMalformed)
+		p.object(ReasonMalformed)
 	}
 }
 
@@ -393,16 +408,16 @@ func (p *Parsed) addReading(r *Reading) {
 }
 
 // keyMaterial objects to key material anywhere in the text.
-func (u *uri) keyMaterial() bool {
-	why := keyMaterial(u.text)
-	u.p.object(why)
+func (u *uri) keyMaterial(p *Parsed) bool {
+	why := keyMaterial(p.Text)
+	p.object(why)
 	return why != ReasonNone
 }
 
 // several reports whether two runs of letters and digits are addresses.
-func (u *uri) several() bool {
+func (u *uri) several(p *Parsed) bool {
 	count := 0
-	for start, s := 0, u.text; start < len(s); start++ {
+	for start, s := 0, p.Text; start < len(s); start++ {
 		end := start
 		for end < len(s) && classes[s[end]]&classAlnum != 0 {
 			end++
