@@ -45,7 +45,10 @@ func readBase58Bytes(s string, data []byte, p *Parsed) (why Reason) {
 	case 32:
 		readSolana(s, data, p)
 	case 1 + 32 + 2, 2 + 32 + 2:
-		return readSS58(data, p)
+		// A text in a single case is more likely by far something in bech32.
+		if why = readSS58(data, p); why != ReasonChecksum || shapeOf(s).mixedCase() {
+			return why
+		}
 	default:
 		return readByron(data, p)
 	}

@@ -65,13 +65,15 @@ func moneroBytes(data *[1 + 64 + 8 + 4]byte, s string) (n int, ok bool) {
 			size, width = 7, 5
 		}
 		number, overflow := uint64(0), uint64(0)
-		for _, c := range []byte(s[:size]) {
-			hi, lo := bits.Mul64(number, 58)
-			sum, carry := bits.Add64(lo, uint64(base58Values[c]), 0)
-			number, overflow = sum, overflow|hi|carry
+		for _, c := range []byte(s[:min(size, 10)]) { // ten digits fit in 64 bits
+			number = number*58 + uint64(base58Values[c])
 		}
-		if width < 8 {
-			overflow |= number >> (8 * width)
+		if size > 10 {
+			overflow, number = bits.Mul64(number, 58)
+			sum, carry := bits.Add64(number, uint64(base58Values[s[10]]), 0)
+			number, overflow = sum, overflow|carry
+		} else {
+			overflow = number >> (8 * width)
 		}
 		if overflow != 0 {
 			return 0, false
