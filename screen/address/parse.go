@@ -58,13 +58,14 @@ func read(s string, sh shape, p *Parsed) {
 	if prefixed || sh.only(classHex) {
 		hex = readHex(digits, prefixed, p)
 	}
-	var base58, bech32 Reason
+	var base58, bech32, icap Reason
 	xrp, cashaddr := ReasonNone, readCashaddr(s, sh, p)
 	if sh.only(classBase58) {
 		xrp = readXRP(s, p)
 		base58 = readBase58(s, p)
 	}
 	if sh.only(classAlnum) {
+		icap = readICAP(s, p)
 		bech32 = readBech32(s, sh, p)
 	}
 	other := readOther(s, sh, p)
@@ -76,6 +77,7 @@ func read(s string, sh shape, p *Parsed) {
 	// base58check of these.
 	p.object(keyMaterial(s))
 	p.object(hex)
+	p.object(icap)
 	p.object(bech32)
 	p.object(cashaddr)
 	p.object(xrp)
