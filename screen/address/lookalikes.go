@@ -57,9 +57,12 @@ func parseBeyond(p *Parsed) {
 		p.object(ReasonNonASCII)
 		return
 	}
-	p.object(keyMaterial(folded))
-	p.object(ReasonNonASCII)
 	p.Text = folded
 	p.Warnings |= WarnHomoglyph
 	parsePlain(folded, shapeOf(folded), p)
+	switch p.Reason {
+	case ReasonSecretMaterial, ReasonAmbiguous32Byte: // what must not be echoed stays so
+	default:
+		p.Reason = ReasonNonASCII
+	}
 }

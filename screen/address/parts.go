@@ -65,13 +65,13 @@ func readJoined(s string, p *Parsed) {
 	if !sh.has(classMark) || !unwrap(joined, &q) {
 		read(joined, sh, &q)
 	}
+	p.readings, p.n = q.readings, q.n
+	p.Warnings |= q.Warnings
 	switch {
+	case q.Reason == ReasonSecretMaterial, q.Reason == ReasonAmbiguous32Byte: // not to be echoed
+		p.object(q.Reason)
 	case q.n > 0:
-		p.readings, p.n = q.readings, q.n
-		p.Warnings |= q.Warnings
 		p.object(ReasonMalformed)
-	case q.Reason == ReasonSecretMaterial:
-		p.object(ReasonSecretMaterial)
 	case !sh.only(classAlnum), q.Reason == ReasonUnrecognized:
 		p.object(ReasonUnrecognized)
 	default:

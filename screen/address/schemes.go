@@ -86,13 +86,15 @@ var schemes = func() map[string]scheme {
 		t[word] = scheme{form: formNoAddress}
 	}
 	for word := range strings.FieldsSeq(tickers) {
-		t[word] = scheme{form: formTicker, chain: t[word].chain}
+		if t[word].namespace == "" {
+			t[word] = scheme{form: formTicker, chain: t[word].chain}
+		}
 	}
 	return t
 }()
 
 // tickers are the symbols that publishers and exchanges print before an address.
-// Some are short names of EVM networks too.
+// Some are short names of EVM networks or namespaces too.
 const tickers = `xbt btc eth usdt trx xmr ltc bch bchabc dash zec btg etc bsv xvg usdc xrp arb bsc bnb sol doge neo
 	iota dgb xlm algo ada kmd strat sc lsk iost ton dot ksm atom hbar xtz fil matic pol dai busd tusd
 	usdp pyusd usdd usde usd1 fdusd eurc eurt eurs a7a5 xec op ftm shib link uni wbtc weth wbnb cro okb leo ht
