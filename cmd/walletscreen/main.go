@@ -4,6 +4,7 @@
 //	walletscreen serve     answers over gRPC
 //	walletscreen load      imports publications into Redis
 //	walletscreen check     screens addresses
+//	walletscreen address   explains how texts are read, and screens nothing
 //	walletscreen lists     tells what is loaded and how old it is
 //	walletscreen health    exits 0 when a server can answer correctly now
 //
@@ -37,11 +38,12 @@ type cli struct {
 	Config  kong.ConfigFlag  `placeholder:"FILE" help:"YAML file of flags: a key is a flag's name, of any command. Unknown keys are errors."`
 	Version kong.VersionFlag `help:"Print the version and exit."`
 
-	Serve  serveCmd  `cmd:"" help:"Answer over gRPC."`
-	Load   loadCmd   `cmd:"" help:"Import publications into Redis."`
-	Check  checkCmd  `cmd:"" help:"Screen addresses."`
-	Lists  listsCmd  `cmd:"" help:"Tell what a server has loaded and how old it is."`
-	Health healthCmd `cmd:"" help:"Exit 0 when a server can answer correctly now."`
+	Serve   serveCmd   `cmd:"" help:"Answer over gRPC."`
+	Load    loadCmd    `cmd:"" help:"Import publications into Redis."`
+	Check   checkCmd   `cmd:"" help:"Screen addresses."`
+	Address addressCmd `cmd:"" help:"Explain how texts are read, and screen nothing."`
+	Lists   listsCmd   `cmd:"" help:"Tell what a server has loaded and how old it is."`
+	Health  healthCmd  `cmd:"" help:"Exit 0 when a server can answer correctly now."`
 }
 
 // std is what a command reads and writes.

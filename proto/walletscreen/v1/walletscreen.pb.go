@@ -254,6 +254,12 @@ const (
 	Warning_WARNING_MIXED_CASE Warning = 3
 	// WARNING_TESTNET: an address of a test network.
 	Warning_WARNING_TESTNET Warning = 4
+	// WARNING_HOMOGLYPH: letters of other scripts were taken for the Latin ones that
+	// they look like. It is never given with NOT_LISTED.
+	Warning_WARNING_HOMOGLYPH Warning = 5
+	// WARNING_URI: the address was taken out of a URI, an account id or a text that
+	// begins with a ticker.
+	Warning_WARNING_URI Warning = 6
 	// WARNING_NETWORK_MISMATCH: the address, or the listing it matches, is not one
 	// of the network that the request names.
 	Warning_WARNING_NETWORK_MISMATCH Warning = 32
@@ -267,6 +273,8 @@ var (
 		2:  "WARNING_CHECKSUM_CASE",
 		3:  "WARNING_MIXED_CASE",
 		4:  "WARNING_TESTNET",
+		5:  "WARNING_HOMOGLYPH",
+		6:  "WARNING_URI",
 		32: "WARNING_NETWORK_MISMATCH",
 	}
 	Warning_value = map[string]int32{
@@ -275,6 +283,8 @@ var (
 		"WARNING_CHECKSUM_CASE":    2,
 		"WARNING_MIXED_CASE":       3,
 		"WARNING_TESTNET":          4,
+		"WARNING_HOMOGLYPH":        5,
+		"WARNING_URI":              6,
 		"WARNING_NETWORK_MISMATCH": 32,
 	}
 )
@@ -2856,14 +2866,16 @@ const file_walletscreen_v1_walletscreen_proto_rawDesc = "" +
 	"\x13REASON_UNRECOGNIZED\x10\x0e\x12\x10\n" +
 	"\fREASON_STALE\x10@\x12\x15\n" +
 	"\x11REASON_NOT_LOADED\x10A\x12\x19\n" +
-	"\x15REASON_BEFORE_HISTORY\x10B\"\x04\b\x0f\x10?\"\x04\bC\x10\x7f*\xac\x01\n" +
+	"\x15REASON_BEFORE_HISTORY\x10B\"\x04\b\x0f\x10?\"\x04\bC\x10\x7f*\xd4\x01\n" +
 	"\aWarning\x12\x17\n" +
 	"\x13WARNING_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12WARNING_NORMALIZED\x10\x01\x12\x19\n" +
 	"\x15WARNING_CHECKSUM_CASE\x10\x02\x12\x16\n" +
 	"\x12WARNING_MIXED_CASE\x10\x03\x12\x13\n" +
-	"\x0fWARNING_TESTNET\x10\x04\x12\x1c\n" +
-	"\x18WARNING_NETWORK_MISMATCH\x10 \"\x04\b\x05\x10\x1f\"\x04\b!\x10?*\xa6\x01\n" +
+	"\x0fWARNING_TESTNET\x10\x04\x12\x15\n" +
+	"\x11WARNING_HOMOGLYPH\x10\x05\x12\x0f\n" +
+	"\vWARNING_URI\x10\x06\x12\x1c\n" +
+	"\x18WARNING_NETWORK_MISMATCH\x10 \"\x04\b\a\x10\x1f\"\x04\b!\x10?*\xa6\x01\n" +
 	"\x05Basis\x12\x15\n" +
 	"\x11BASIS_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10BASIS_EXACT_TEXT\x10\x01\x12\x16\n" +
