@@ -45,6 +45,7 @@ var samples = []struct{ name, text string }{
 	{"Hedera", "0.0.123-vfmkw"},
 	{"Tezos", "tz1XdRrrqrMfsFKA8iuw53xHzug9ipr6MuHq"},
 	{"Filecoin", "f15ihq5ibzwki2b4ep2f46avlkrqzhpqgtga7pdrq"},
+	{"Filecoin/number", "f01729"},
 	{"Sia", "dfb563d6ec6ff876a059fcc96380a6d6718e1a7237e81580123070976243b77988cf8d0b7398"},
 	{"Lisk", "5506432865724830000L"},
 	{"Zcash/TEX", "tex10wur2u9clts5dcpu2vc6qg93uzyj7cca2xm732"},

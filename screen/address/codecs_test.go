@@ -388,3 +388,36 @@ func TestSolanaIsNotMistypedBech32(t *testing.T) {
 		t.Errorf("only %d of the mistyped texts are base58 of 32 bytes", tried)
 	}
 }
+
+// TestOneCharacterOfVectorsChanged does for the kinds that cannot be written from
+// their keys what TestOneCharacterChanged does for the others.
+func TestOneCharacterOfVectorsChanged(t *testing.T) {
+	const typed = base58Alphabet + "0OIl-_+/"
+	random := rand.New(rand.NewPCG(11, 12))
+	var p, changed Parsed
+	texts := 0
+	for _, v := range readVectors(t).Readings {
+		Parse(v.Text, &p)
+		if p.Reason != ReasonNone || p.Warnings&^WarnTestnet != 0 ||
+			slices.ContainsFunc(p.Readings(), func(r Reading) bool { return r.Unchecked }) ||
+			!slices.ContainsFunc(p.Readings(), func(r Reading) bool { return holdsDigest(r.Kind()) }) {
+			continue
+		}
+		texts++
+		for at := range v.Text {
+			for range 6 {
+				text := v.Text[:at] + string(typed[random.IntN(len(typed))]) + v.Text[at+1:]
+				Parse(text, &changed)
+				for i := range changed.Readings() {
+					r := &changed.Readings()[i]
+					if changed.Reason == ReasonNone && !slices.ContainsFunc(p.Readings(), func(want Reading) bool { return want.Key == r.Key }) {
+						t.Errorf("%s with a character changed, %s, is clean and means %s", v.Text, text, r.Key)
+					}
+				}
+			}
+		}
+	}
+	if texts < 40 {
+		t.Errorf("only %d vectors are of such kinds", texts)
+	}
+}

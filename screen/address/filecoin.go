@@ -13,7 +13,8 @@ import (
 // number of the actor that manages a namespace, f, and base 32 of a subaddress of
 // up to 54 bytes (FIP-0048, https://github.com/filecoin-project/FIPs). The four
 // bytes at the end are BLAKE2b-32 of the protocol and the payload. A subaddress of
-// namespace 10 is an EVM address, to which the account is related.
+// namespace 10 is an EVM address, to which the account is related, as the number of
+// an actor is to the address that stands for it.
 
 const (
 	filecoinEVM     = 10 // the Ethereum Address Manager
@@ -38,7 +39,10 @@ func readFilecoin(s string, p *Parsed) (why Reason) {
 	case 0:
 		if number, ok := decimal(body); ok && number < 1<<63 {
 			n := 1 + binary.PutUvarint(data[1:], number)
-			addFilecoin(data[:n], testnet, p).Unchecked = true
+			r := addFilecoin(data[:n], testnet, p)
+			r.Unchecked = true
+			evm := filecoinMasked(number)
+			r.relate(SpaceKeccak, evm[:])
 		}
 		return ReasonNone
 	case 1, 2:
@@ -76,6 +80,14 @@ func readFilecoin(s string, p *Parsed) (why Reason) {
 		r.relate(SpaceKeccak, data[namespaced:size])
 	}
 	return ReasonNone
+}
+
+// filecoinMasked is the address under which contracts see an actor that has none
+// of EVM (FIP-0055): ff, zeros and the number.
+func filecoinMasked(number uint64) (evm [20]byte) {
+	evm[0] = 0xff
+	binary.BigEndian.PutUint64(evm[12:], number)
+	return evm
 }
 
 func addFilecoin(account []byte, testnet bool, p *Parsed) *Reading {

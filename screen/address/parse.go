@@ -112,7 +112,7 @@ func readBase58(s string, p *Parsed) (why Reason) {
 	switch {
 	case p.n > 0:
 		return ReasonNone
-	case monero != ReasonNone:
+	case monero != ReasonNone && !base58Checked(data):
 		return monero
 	case why != ReasonNone:
 		return why
