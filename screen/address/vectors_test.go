@@ -162,7 +162,8 @@ func TestVectorRelations(t *testing.T) {
 	}
 }
 
-// cleanReading returns the reading that a text has under a key.
+// cleanReading returns the reading that a text has under a key, against which
+// there must be nothing.
 func cleanReading(t testing.TB, text string, key Key) Reading {
 	t.Helper()
 	var p Parsed
@@ -172,7 +173,8 @@ func cleanReading(t testing.TB, text string, key Key) Reading {
 	if Kind(key[0]) == KindNEAR {
 		want = ReasonAmbiguous32Byte // an account of NEAR looks like a hash
 	}
-	if p.Reason != want || at < 0 {
+	// Another reading of the same text may have something against it.
+	if p.Reason != want && len(p.Readings()) < 2 || at < 0 {
 		t.Fatalf("%+q: reason %s with %d readings, want none with one under %s", text, p.Reason, len(p.Readings()), key)
 	}
 	return p.Readings()[at]
