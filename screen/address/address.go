@@ -49,18 +49,18 @@ const (
 	KindTONOther        Kind = 19 // 32 bytes: SHA-256 of the workchain (4 bytes, big-endian) and the account id
 	KindAccount         Kind = 20 // 32 bytes: SHA-256 of prefix, zero byte and account id of a bech32 account (Cosmos SDK, BNB Beacon, Avalanche ...)
 	KindSS58            Kind = 21 // 32 bytes: account key of Substrate chains
-	KindCardano         Kind = 22 // 32 bytes: SHA-256 of the address's bytes, Shelley or Byron
+	KindCardano         Kind = 22 // 32 bytes: SHA-256 of the address's bytes, Shelley or Byron without its CRC-32
 	KindAlgorand        Kind = 23 // 32 bytes: Ed25519 key or hash
 	KindHedera          Kind = 24 // 24 bytes: shard, realm and number, 8 bytes each, big-endian
 	KindNEAR            Kind = 25 // 32 bytes: Ed25519 key of an implicit account
-	KindSapling         Kind = 26 // 32 bytes: SHA-256 of a Sapling receiver
-	KindOrchard         Kind = 27 // 32 bytes: SHA-256 of an Orchard receiver
+	KindSapling         Kind = 26 // 32 bytes: SHA-256 of the Sapling receiver of a zs address
+	KindOrchard         Kind = 27 // 32 bytes: SHA-256 of an Orchard receiver that is all of a unified address
 	KindTezos           Kind = 28 // 32 bytes: SHA-256 of the version bytes and the hash
 	KindFilecoin        Kind = 29 // 32 bytes: SHA-256 of the protocol byte and the payload
 	KindSia             Kind = 30 // 32 bytes: unlock hash
 	KindLisk            Kind = 31 // 8 bytes: the number of a legacy address, big-endian
 	KindPublicKey       Kind = 32 // 32 bytes: SHA-256 of a compressed secp256k1 key: no address, read to be related
-	KindText            Kind = 33 // 32 bytes: SHA-256 of a text whose family has one way of writing an account
+	KindText            Kind = 33 // 32 bytes: SHA-256 of a text, in lower case, whose family has one way of writing an account: Zcash's unified addresses
 
 	KindCashaddr Kind = 34 // 32 bytes: SHA-256 of output type and hash of a cashaddr whose hash is not of 20 bytes
 
