@@ -464,6 +464,13 @@ const (
 func (s *scanner) accept(text string, as acceptance) bool {
 	p := &s.p
 	Parse(text, p)
+	if p.Reason == ReasonNonASCII && p.Warnings&WarnHomoglyph != 0 {
+		// Publishers print letters of other scripts; the checksum says whether they
+		// were meant as what they look like.
+		warnings := p.Warnings
+		Parse(p.Text, p)
+		p.Warnings |= warnings
+	}
 	named := s.named()
 	clean := p.Reason == ReasonNone || p.Reason == ReasonAmbiguous32Byte && named != 0
 	for i := range p.Readings() {

@@ -15,6 +15,7 @@ import (
 // harm. It returns ReasonSecretMaterial, ReasonExtendedKey or ReasonNone, the
 // worst it finds.
 func keyMaterial(s string) (why Reason) {
+	gaps := 0
 	for start := 0; start < len(s); start++ {
 		end := start
 		for end < len(s) && classes[s[end]]&classAlnum != 0 {
@@ -26,14 +27,20 @@ func keyMaterial(s string) (why Reason) {
 		case ReasonExtendedKey:
 			why = ReasonExtendedKey
 		}
+		if end < len(s) {
+			gaps++
+		}
 		start = end
+	}
+	if gaps == 0 {
+		return why
 	}
 	for _, marker := range [...]string{"private key", "secret-key-1", "secret-extended-key", "pvt_k1_"} {
 		if containsFold(s, marker) {
 			return ReasonSecretMaterial
 		}
 	}
-	if seedPhrase(s) || keyBytes(s) {
+	if gaps >= seedPhraseWords-1 && (seedPhrase(s) || keyBytes(s)) {
 		return ReasonSecretMaterial
 	}
 	if why == ReasonNone && descriptor(s) {
@@ -214,8 +221,9 @@ func hasAnyPrefix(s string, prefixes ...string) bool {
 
 // containsFold reports whether s contains a text of ASCII in any letter case.
 func containsFold(s, part string) bool {
-	for i := 0; i+len(part) <= len(s); i++ {
-		if lower(s[i]) == part[0] && strings.EqualFold(s[i:i+len(part)], part) {
+	last := len(part) - 1
+	for i := last; i < len(s); i++ {
+		if lower(s[i]) == part[last] && strings.EqualFold(s[i-last:i+1], part) {
 			return true
 		}
 	}
