@@ -66,3 +66,92 @@ func TestFamilies(t *testing.T) {
 		}
 	}
 }
+
+// TestTags screens accounts that many people share: a listing with a tag is of
+// one of them, a listing without is of all.
+func TestTags(t *testing.T) {
+	const (
+		pool    = "rPEPPER7kfTD9w2To4CQk6UCfuHM9c6GDY"
+		xPool   = "XV5sbjUmgPpvXv4ixFWZ5ptAYZ6PD2gYsjNFQLKYW33DzBm"
+		xTag495 = "XV5sbjUmgPpvXv4ixFWZ5ptAYZ6PD2q1qM6owqNbug8W6KV"
+		stellar = "GA7QYNF7SOWQ3GLR2BGMZEHXAVIRZA4KVWLTJJFC7MGXUA74P7UJVSGZ"
+		muxed0  = "MA7QYNF7SOWQ3GLR2BGMZEHXAVIRZA4KVWLTJJFC7MGXUA74P7UJUAAAAAAAAAAAACJUQ"
+	)
+	tagged := func(text, tag string) *Snapshot {
+		p := party("1", PublishedAddress{Text: text, Tag: tag})
+		return merged(t, Empty(), sdn, publication(sdn, 20240101, "1", p))
+	}
+	for _, test := range []struct {
+		name    string
+		listed  *Snapshot
+		asked   string
+		verdict Verdict
+		basis   Basis
+	}{
+		{"whole account, no tag", tagged(pool, ""), pool, VerdictListed, BasisExactText},
+		{"whole account, a tag", tagged(pool, ""), pool + "?dt=7", VerdictListed, BasisSameAccount},
+		{"a tag, none asked", tagged(pool, "1"), pool, VerdictRelated, BasisSameAccountOtherTag},
+		{"a tag, none asked, other form", tagged(pool, "1"), xPool, VerdictRelated, BasisSameAccountOtherTag},
+		{"a tag, another asked", tagged(pool, "1"), pool + "?dt=7", VerdictRelated, BasisSameAccountOtherTag},
+		{"a tag, the same asked", tagged(pool, "7"), pool + "?dt=7", VerdictListed, BasisSameAccount},
+		{"a tag, the same number asked", tagged(pool, "007"), pool + ":7", VerdictListed, BasisSameAccount},
+		{"a tag in the text, the same in another form", tagged(xTag495, ""), pool + "?dt=495", VerdictListed, BasisSameAccount},
+		{"a tag in the text, none asked", tagged(xTag495, ""), pool, VerdictRelated, BasisSameAccountOtherTag},
+		{"a muxed account, another id", tagged(muxed0, ""), stellar, VerdictRelated, BasisSameAccountOtherTag},
+		{"an account, one of its ids", tagged(stellar, ""), muxed0, VerdictListed, BasisSameAccount},
+		{"a tag in the cell, the same asked", tagged(pool+" (Address tag 102334770)*", ""), pool + "?dt=102334770", VerdictListed, BasisSameAccount},
+		{"a tag in the cell, none asked", tagged(pool+" (Address tag 102334770)*", ""), pool, VerdictRelated, BasisSameAccountOtherTag},
+		{"the cell itself", tagged(pool+" (Address tag 102334770)*", ""), pool + " (Address tag 102334770)*", VerdictListed, BasisExactText},
+	} {
+		var got Result
+		NewIndex(test.listed).Screener(Query{Today: 20250101}).Screen(test.asked, &got)
+		if got.Verdict != test.verdict || len(got.Matches) != 1 || got.Matches[0].Basis != test.basis {
+			t.Errorf("%s: %+v; want verdict %d on basis %d", test.name, got, test.verdict, test.basis)
+		}
+	}
+}
+
+// TestCells screens addresses that stand in a published row beside others or
+// beside words: none that is printed is lost.
+func TestCells(t *testing.T) {
+	const evm, tron = "0xc8fe1c81e927540fcc99ebb3c880a840082293da", "TR2nTb64cQMx6tqFwisoC6o7barFWHhPiw"
+	s := listed(t, evm+", "+tron, "wallet: 1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa (see annex)")
+	x := NewIndex(s)
+	for _, text := range []string{evm, tron, "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa", evm + ", " + tron} {
+		var got Result
+		if x.Screener(Query{Today: 20250101}).Screen(text, &got); got.Verdict != VerdictListed {
+			t.Errorf("%q: verdict %d, want listed", text, got.Verdict)
+		}
+	}
+	if c := x.Counts(sdn.ID); c.Unparsed != 2 {
+		t.Errorf("%d rows that are no address as they stand, want 2", c.Unparsed)
+	}
+}
+
+// TestNetworkHint asks with the network that the caller means.
+func TestNetworkHint(t *testing.T) {
+	const near, other = "9685af3fe2dc231e5069ccff8ec6950eb961d42ebb9116a8ab9c0d38f9e45249", "5be5543ff73456ab9f2d207887e2af87322c651ea1a873c5b25b7ffae456c320"
+	s := listed(t, near)
+	for _, test := range []struct {
+		text    string
+		network address.Ledgers
+		want    Verdict
+		warned  bool
+	}{
+		{near, 0, VerdictListed, false},
+		{near, address.LedgerNEAR, VerdictListed, false},
+		{other, 0, VerdictCannotScreen, false},
+		{other, address.LedgerNEAR, VerdictNotListed, false},
+		{"0x" + other, address.LedgerNEAR, VerdictCannotScreen, true},
+		{other, address.LedgerBTC, VerdictCannotScreen, true},
+		{"SXyGazfm6S3xfcySmD6QNkZYmtfysC2jvc", address.LedgerSTRAT, VerdictNotListed, false},
+		{"SXyGazfm6S3xfcySmD6QNkZYmtfysC2jvc", address.LedgerDGB, VerdictNotListed, false},
+		{"SXyGazfm6S3xfcySmD6QNkZYmtfysC2jvc", address.LedgerBTC, VerdictNotListed, true},
+	} {
+		var got Result
+		NewIndex(s).Screener(Query{Today: 20250101, Network: test.network}).Screen(test.text, &got)
+		if got.Verdict != test.want || (got.Warnings&WarnNetworkMismatch != 0) != test.warned {
+			t.Errorf("%s on %v: verdict %d, warnings %b; want %d, network mismatch %t", test.text, test.network.Names(), got.Verdict, got.Warnings, test.want, test.warned)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package screen
 import (
 	"cmp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"walletscreen/screen/address"
@@ -21,6 +22,7 @@ type Index struct {
 	accounts map[address.Key]uint32
 	hashes   map[address.Hash]uint32
 	texts    map[string]uint32
+	tags     map[uint32]string // of the few postings that are one tag of a pooled account
 
 	counts []ListCounts // by index of the list
 }
@@ -41,7 +43,7 @@ type ListCounts struct {
 	Parties   int // parties with a current listing
 	Rows      int // current listings
 	Addresses int // distinct texts among them
-	Unparsed  int // distinct texts among them that no reading was found for
+	Unparsed  int // distinct texts among them that are no address as they stand
 	Delisted  int // listings that have ended
 	Added     int // rows that the newest publication listed
 	Removed   int // rows that it delisted
@@ -56,32 +58,50 @@ func NewIndex(s *Snapshot) *Index {
 		accounts: make(map[address.Key]uint32, len(s.listings)),
 		hashes:   make(map[address.Hash]uint32, 2*len(s.listings)),
 		texts:    make(map[string]uint32, len(s.listings)),
+		tags:     map[uint32]string{},
 		counts:   make([]ListCounts, len(s.lists)),
 	}
 	var parsed address.Parsed
-	var hashes [address.MaxHashes]address.Hash
 	unread := make([]bool, len(s.listings))
 	for i := range s.listings {
 		l := &s.listings[i]
 		// White space does not make a text too long to be read.
 		address.Parse(strings.TrimSpace(l.Text), &parsed)
-		unread[i] = len(parsed.Readings()) == 0
+		unread[i] = parsed.Reason != address.ReasonNone
 		add(x, x.texts, l.Text, posting{listing: uint32(i)})
 		// A query is normalized before it is looked up as text. If nothing is left of
 		// what was published, it must not match whatever nothing is left of.
 		if parsed.Text != l.Text && parsed.Text != "" {
 			add(x, x.texts, parsed.Text, posting{listing: uint32(i)})
 		}
-		for _, r := range parsed.Readings() {
-			p := posting{listing: uint32(i), key: r.Key, ledgers: r.Ledgers, testnet: r.Testnet}
-			add(x, x.accounts, r.Key, p)
-			for _, h := range r.AppendHashes(hashes[:0]) {
-				add(x, x.hashes, h, p)
+		x.addReadings(i, parsed.Readings(), "")
+		if unread[i] {
+			// A row may hold an address beside other words, or several of them. None
+			// that is printed may be lost.
+			for _, found := range address.ScanCell(l.Text).Found {
+				x.addReadings(i, found.Readings, found.Tag)
 			}
 		}
 	}
 	x.count(unread)
 	return x
+}
+
+// addReadings adds a listing under the readings of its text, or of an address in
+// its text with the tag printed beside it.
+func (x *Index) addReadings(listing int, readings []address.Reading, tag string) {
+	var hashes [address.MaxHashes]address.Hash
+	for i := range readings {
+		r := &readings[i]
+		p := posting{listing: uint32(listing), key: r.Key, ledgers: r.Ledgers, testnet: r.Testnet}
+		if tag := cmp.Or(x.snapshot.listings[listing].Tag, tag, r.Tag); tag != "" {
+			x.tags[uint32(len(x.postings))] = tag
+		}
+		add(x, x.accounts, r.Key, p)
+		for _, h := range r.AppendHashes(hashes[:0]) {
+			add(x, x.hashes, h, p)
+		}
+	}
 }
 
 // add puts a posting in front of those already under its key.
@@ -224,10 +244,14 @@ func (s *Screener) Screen(text string, res *Result) {
 		}
 	}
 	readings := p.Readings()
+	onNetwork := s.q.Network == 0 || len(readings) == 0
 	for i := range readings {
-		s.lookup(&readings[i], res)
+		onNetwork = s.lookup(&readings[i], res) || onNetwork
 	}
-	s.decide(len(readings), res)
+	if !onNetwork {
+		res.Warnings |= WarnNetworkMismatch
+	}
+	s.decide(readings, res)
 }
 
 // lookupText looks up what was published as the given text, or normalizes to it,
@@ -249,14 +273,13 @@ func (s *Screener) lookupText(text, asked string, res *Result) {
 }
 
 // lookup looks one reading up as an account, then by its key and script hashes.
-func (s *Screener) lookup(r *address.Reading, res *Result) {
-	if s.q.Network != 0 && r.Ledgers&s.q.Network == 0 {
-		if tron := onTron(r); s.q.Network == address.LedgerTron && tron.Ledgers != 0 {
-			// 0x and 20 bytes is how contracts on Tron write its accounts.
-			s.lookupAccount(&tron, res)
-		} else {
-			res.Warnings |= WarnNetworkMismatch
-		}
+// It reports whether the reading is one of the network that the query names.
+func (s *Screener) lookup(r *address.Reading, res *Result) (onNetwork bool) {
+	onNetwork = r.Ledgers&s.q.Network != 0
+	if tron := onTron(r); s.q.Network == address.LedgerTron && tron.Ledgers != 0 {
+		// 0x and 20 bytes is how contracts on Tron write its accounts.
+		s.lookupAccount(&tron, res)
+		onNetwork = true
 	}
 	s.lookupAccount(r, res)
 	var hashes [address.MaxHashes]address.Hash
@@ -267,6 +290,7 @@ func (s *Screener) lookup(r *address.Reading, res *Result) {
 			}
 		}
 	}
+	return onNetwork
 }
 
 // onTron returns the Tron reading of an EVM reading's bytes, and no reading for
@@ -286,7 +310,8 @@ func (s *Screener) lookupAccount(r *address.Reading, res *Result) {
 		switch {
 		case sameNetwork(p, r):
 			basis := BasisSameAccount
-			if s.x.snapshot.listings[p.listing].Tag != "" {
+			// A listing without a tag is of the whole account.
+			if tag, ok := s.x.tags[at]; ok && !sameTag(tag, r.Tag) {
 				basis = BasisSameAccountOtherTag
 			}
 			s.match(p, basis, res)
@@ -294,6 +319,19 @@ func (s *Screener) lookupAccount(r *address.Reading, res *Result) {
 			s.match(p, relation(p, r), res)
 		}
 	}
+}
+
+// sameTag reports whether two tags are one: the same text, or the same number.
+func sameTag(a, b string) bool {
+	if a == b {
+		return true
+	}
+	x, err := strconv.ParseUint(a, 10, 64)
+	if err != nil {
+		return false
+	}
+	y, err := strconv.ParseUint(b, 10, 64)
+	return err == nil && x == y
 }
 
 // relation is the basis for two readings that share a hash and are not one
@@ -345,10 +383,15 @@ func (s *Screener) counts(l *Listing) bool {
 }
 
 // decide gives the strongest verdict that applies.
-func (s *Screener) decide(readings int, res *Result) {
+func (s *Screener) decide(readings []address.Reading, res *Result) {
 	reason := s.parsed.Reason
-	if reason == address.ReasonNone && readings == 0 {
+	switch {
+	case reason == address.ReasonNone && len(readings) == 0:
 		reason = address.ReasonUnrecognized
+	case reason == address.ReasonAmbiguous32Byte && s.q.Network == address.LedgerNEAR &&
+		slices.ContainsFunc(readings, func(r address.Reading) bool { return r.Kind() == address.KindNEAR && r.Ledgers&address.LedgerNEAR != 0 }):
+		// The network that the caller names makes it the id of an account.
+		reason = address.ReasonNone
 	}
 	if reason == address.ReasonNone {
 		reason = s.reason

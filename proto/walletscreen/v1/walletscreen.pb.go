@@ -2020,9 +2020,9 @@ type ListStatus struct {
 	Rows uint64 `protobuf:"varint,14,opt,name=rows,proto3" json:"rows,omitempty"`
 	// addresses counts the distinct address texts among them.
 	Addresses uint64 `protobuf:"varint,15,opt,name=addresses,proto3" json:"addresses,omitempty"`
-	// unparsed counts the distinct address texts that are no address anybody can
-	// read, or of a family that this server does not know: they match their own
-	// text only.
+	// unparsed counts the distinct address texts that are no address as they stand:
+	// misprints, hashes, networks that this server does not know, several addresses
+	// in one row. They match their own text and what can be read in them.
 	Unparsed uint64 `protobuf:"varint,16,opt,name=unparsed,proto3" json:"unparsed,omitempty"`
 	// delisted counts the listings that have ended.
 	Delisted uint64 `protobuf:"varint,17,opt,name=delisted,proto3" json:"delisted,omitempty"`
