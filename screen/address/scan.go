@@ -26,9 +26,9 @@ type Scanned struct {
 // Found is one address in a text.
 type Found struct {
 	// Text is the address as it stands there, joined if it was broken, without
-	// invisible characters, full-width and look-alike letters folded. Parse reads
-	// it cleanly, unless only a label let the scanner take 64 hex digits for an
-	// account (ReasonAmbiguous32Byte).
+	// invisible characters, full-width and look-alike letters folded, and without
+	// the rest of a URI. Parse reads it cleanly, unless only a label or a URI let
+	// the scanner take 64 hex digits for an account (ReasonAmbiguous32Byte).
 	Text string
 	// The source text from byte Start to byte End is what is printed for the first
 	// mention, without label and tag.
@@ -36,7 +36,8 @@ type Found struct {
 	// Labels are the labels in force at its mentions, as printed, each once; none
 	// if there was no label before the first one.
 	Labels []string
-	// Tag is the destination tag or memo printed beside the address, "" if none.
+	// Tag is the destination tag or memo printed beside the address or in its URI,
+	// "" if none. A tag that Text itself carries is that of its readings.
 	Tag      string
 	Readings []Reading
 	Warnings Warnings
@@ -119,6 +120,7 @@ type run struct {
 	start, end int
 	rest       bool // what is left of a run of which addresses were cut
 	parsed     bool // Parse has seen it, and said reason
+	folded     bool // it is an address with look-alike letters but for the lack of a checksum
 	reason     Reason
 }
 
@@ -246,7 +248,9 @@ func (s *scanner) token(start, end int) {
 		}
 		if !tried && at < content {
 			tried = true
-			if s.form(from, content) || labeled && s.form(start, content) {
+			// In a URI what stands first need not be the address that is meant.
+			uri := labeled && strings.ContainsAny(s.text[from:content], "?/@")
+			if uri && s.form(start, content) || s.form(from, content) || labeled && s.form(start, content) {
 				return
 			}
 		}
@@ -286,16 +290,18 @@ func (s *scanner) run(start, end int, closes, colon bool) {
 			return
 		}
 		r.parsed, r.reason = true, s.p.Reason
+		// Folded, and nothing says that the letters were taken rightly.
+		r.folded = sh.has(classBeyond) && len(s.p.Readings()) > 0
 	}
 	if last.end > 0 && s.join(last, r) {
 		return
 	}
 	s.flush()
-	if sh.has(classBeyond) && r.parsed {
+	if sh.has(classBeyond) && r.parsed && !r.folded {
 		s.pieces(start, end, closes, colon)
 		return
 	}
-	if r.parsed && len(text) > minBase58 {
+	if r.parsed && !r.folded && len(text) > minBase58 {
 		r = s.split(r)
 		if r.start == r.end {
 			return
@@ -395,13 +401,13 @@ func (s *scanner) split(r run) run {
 	return r
 }
 
-// splitSizes are the lengths of the encodings whose texts do not tell their own:
-// base58check; cashaddr without prefix for 20 bytes and for 32; Filecoin; X-address;
-// Stellar, Algorand, Stellar muxed; Cardano Byron; Monero.
-var splitSizes = [...]int{
-	36, 35, 34, 33, 32, 31, 30, 29, 28, 27, 26, 25,
-	42, 61, 41, 86, 47, 56, 58, 69, 59, 104, 95, 106,
-}
+// splitSizes are the lengths of the encodings, other than base58check, whose texts
+// do not tell their own: cashaddr without prefix for 20 bytes and for 32; Filecoin;
+// X-address; Stellar, Algorand, Stellar muxed; Cardano Byron; Monero.
+var splitSizes = [...]int{42, 61, 41, 86, 47, 56, 58, 69, 59, 104, 95, 106}
+
+// maxBase58Check is the length of the longest base58check address.
+const maxBase58Check = 36
 
 // leading returns the length of the address that s begins with, 0 if it begins
 // with none, and leaves the address in s.p.
@@ -421,6 +427,13 @@ func (s *scanner) leading(text string) int {
 	}
 	if n := s.leadingBech32(text); n > 0 {
 		return n
+	}
+	for n := min(len(text), maxBase58Check); n >= minBase58; n-- {
+		var data base58Data
+		size, ok := data.decode(text[:n])
+		if ok && (base58Checked(data[:size]) || text[0] == xrpAlphabet[0]) && s.accept(text[:n], part) {
+			return n
+		}
 	}
 	for _, n := range splitSizes {
 		if n <= len(text) && s.accept(text[:n], part) {
@@ -464,9 +477,8 @@ const (
 func (s *scanner) accept(text string, as acceptance) bool {
 	p := &s.p
 	Parse(text, p)
-	if p.Reason == ReasonNonASCII && p.Warnings&WarnHomoglyph != 0 {
-		// Publishers print letters of other scripts; the checksum says whether they
-		// were meant as what they look like.
+	folded := p.Warnings & WarnHomoglyph
+	if folded != 0 && p.Reason == ReasonNonASCII {
 		warnings := p.Warnings
 		Parse(p.Text, p)
 		p.Warnings |= warnings
@@ -477,6 +489,7 @@ func (s *scanner) accept(text string, as acceptance) bool {
 		r := &p.Readings()[i]
 		switch kind := r.Kind(); {
 		case !clean || kind == KindPublicKey:
+		case folded != 0 && r.Unchecked:
 		case p.Reason == ReasonAmbiguous32Byte || r.Unchecked:
 			_, prefixed := cutHexPrefix(p.Text)
 			if as == wholeCell && p.Reason == ReasonNone ||
@@ -508,6 +521,9 @@ func (s *scanner) named() Ledgers {
 func (s *scanner) emit(start, end int, f Found) {
 	if f.Tag == "" {
 		f.Tag, s.past = tagAt(s.text, end)
+	}
+	if f.Tag == "" && s.p.Warnings&WarnURI != 0 {
+		f.Tag = s.p.Readings()[0].Tag
 	}
 	if s.pending.text != "" {
 		s.current, s.pending, s.direct = s.pending, label{}, true
@@ -541,7 +557,7 @@ func (s *scanner) emit(start, end int, f Found) {
 func (s *scanner) flush() {
 	r := s.last
 	s.last = run{}
-	if r.end == 0 || !r.rest && !(r.parsed && likeAddress(s.text[r.start:r.end], r.reason)) {
+	if r.end == 0 || !r.rest && !r.folded && !(r.parsed && likeAddress(s.text[r.start:r.end], r.reason)) {
 		return
 	}
 	s.out.Unread = append(s.out.Unread, Unread{Start: r.start, End: r.end, Reason: r.reason})
