@@ -41,16 +41,6 @@ func base32Bytes(values *[256]uint8, dst []byte, s string) (n int, ok bool) {
 	return n, bad&0x80 == 0 && held < 5 && acc&(1<<held-1) == 0
 }
 
-// base32Only reports whether s is of the upper-case set.
-func base32Only(s string) bool {
-	for _, c := range []byte(s) {
-		if base32Upper[c] == 0xff {
-			return false
-		}
-	}
-	return true
-}
-
 // base32Text writes b in characters of the alphabet, bits left over as zeros.
 func base32Text(b []byte) string {
 	out := make([]byte, 0, (len(b)*8+4)/5)

@@ -45,9 +45,8 @@ func unwrap(s string, p *Parsed) bool {
 // uri is a text being unwrapped, which is the Text of the Parsed that goes with it.
 // It does not hold that, because what stands in one struct with strings escapes.
 type uri struct {
-	p       *Parsed // its Text is the whole text
-	target  string  // the address read last
-	targets int     // how many were read
+	target  string // the address read last
+	targets int    // how many were read
 }
 
 // read reads head, all before the first question mark, and query, all after it.
