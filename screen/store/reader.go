@@ -78,11 +78,12 @@ func (r *Reader) Follow(ctx context.Context, have *State, changed func(*State), 
 	}
 	ticker := time.NewTicker(poll)
 	defer ticker.Stop()
-	// The driver connects again by itself and subscribes anew; what it misses
-	// meanwhile the ticker finds.
+	// The driver connects again by itself and subscribes anew. It tells when a
+	// subscription begins, and what was published before that is looked for then;
+	// what is missed in any other way the ticker finds.
 	sub := r.c.Subscribe(ctx, r.keys.changed())
 	defer sub.Close()
-	messages := sub.Channel(redis.WithChannelHealthCheckInterval(poll))
+	messages := sub.ChannelWithSubscriptions(redis.WithChannelHealthCheckInterval(poll))
 	for {
 		bounded, cancel := context.WithTimeout(ctx, time.Minute)
 		next, err := r.refresh(bounded, have)
