@@ -65,7 +65,8 @@
 //
 //	ACL SETUSER reader on >PASSWORD ~walletscreen:{default}:* &walletscreen:{default}:* -@all +hgetall +hget +get +subscribe +unsubscribe +ping
 //
-// Redis 7.0 or newer is needed.
+// Redis 7.0 or newer is needed, with its default maxmemory-policy noeviction: a
+// Redis that evicts keys takes pieces of snapshots.
 //
 // # Schema
 //
