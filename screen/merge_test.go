@@ -190,7 +190,8 @@ func TestMergeFacts(t *testing.T) {
 	reordered := party("1", row("a"))
 	reordered.Addresses[0].Symbol = ""
 	reordered.Facts.Programs = []string{"B", "A"}
-	reordered.Facts.Aliases = []Alias{{Name: "y"}, {Name: "x"}, {Name: "y"}}
+	reordered.Facts.Aliases = []Alias{{Name: "Y"}, {Name: "x"}, {Name: "Y"}}
+	reordered.Facts.Name = "PARTY 1"
 	s, changes := mergedChanges(t, s, sdn, publication(sdn, 20240102, "2", reordered))
 	if diff := cmp.Diff(&Changes{List: sdn.ID, Rows: 1}, changes); diff != "" {
 		t.Errorf("a format that says less, in another order: changes (-want +got):\n%s", diff)
