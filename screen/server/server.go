@@ -69,7 +69,7 @@ type Server struct {
 
 	current atomic.Pointer[served]
 
-	mu       sync.Mutex    // guards swapped and ready
+	mu       sync.Mutex    // guards what follows
 	swapped  chan struct{} // closed and replaced at every Swap
 	ready    bool          // what health says of ScreeningService
 	draining bool
@@ -134,6 +134,10 @@ func (s *Server) Swap(state State) {
 // assess sets readiness: a snapshot is loaded, it has lists, and every list is
 // within the age limit.
 func (s *Server) assess() {
+	// Under the lock from the first look on: what was found of an old state must
+	// not overwrite what was found of a new one.
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	ready, why := false, "no snapshot is loaded"
 	if sv := s.current.Load(); sv != nil {
 		ready, why = true, ""
@@ -148,8 +152,6 @@ func (s *Server) assess() {
 			}
 		}
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if s.draining || ready == s.ready {
 		return
 	}
