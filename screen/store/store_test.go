@@ -539,6 +539,8 @@ func testRetire(t *testing.T, p place) {
 		t.Errorf("%d pieces with one snapshot kept", n)
 	}
 	mustLoad(t, p.Options, published[len(published)-1])
+	publisher.Keep = -5 // nonsense does not cost the head either
+	mustLoad(t, p.Options, mustPublish(t, publisher, 10, evm))
 	for _, key := range []string{"walletscreen:{default}:else", "walletscreen:{other}:head", "walletscreen:{default}2:content:x:0", "else"} {
 		if v := p.admin.Get(t.Context(), key).Val(); v != "not ours" {
 			t.Errorf("%s is %q", key, v)
