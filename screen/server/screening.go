@@ -50,8 +50,8 @@ func (s *Server) screen(ctx context.Context, req *pb.ScreenAddressesRequest) (*p
 		}
 	}
 	stale := func(list *screen.ListState) bool {
-		if query.AsOf != 0 && query.AsOf < screen.DateOf(sv.asOfWhen(list).UTC()) {
-			return false // about that day the list is known to the end
+		if query.AsOf != 0 && query.AsOf < screen.DateOf(sv.asOfWhen(list).UTC().Add(-lastZone)) {
+			return false // about that day the list is known to the end, wherever its publisher is
 		}
 		return limit > 0 && sv.age(list, now) > limit
 	}

@@ -297,8 +297,10 @@ func TestListsAndTime(t *testing.T) {
 			[]string{"own stale", "us-ofac-sdn stale"}, []pb.NoticeCode{pb.NoticeCode_NOTICE_CODE_LIST_STALE, pb.NoticeCode_NOTICE_CODE_LIST_STALE}, false},
 		{"an age of less, LISTED", &pb.ScreenAddressesRequest{Addresses: []string{evm}, MaxListAge: durationpb.New(time.Minute), ListIds: []string{"us-ofac-sdn"}}, pb.Verdict_VERDICT_LISTED, 0,
 			[]string{"us-ofac-sdn stale"}, []pb.NoticeCode{pb.NoticeCode_NOTICE_CODE_LIST_STALE}, false},
-		{"an age of less, about a day that is known to the end", &pb.ScreenAddressesRequest{Addresses: []string{other}, MaxListAge: durationpb.New(time.Minute), AsOf: "2025-11-04"}, pb.Verdict_VERDICT_NOT_LISTED, 0,
+		{"an age of less, about a day that is known to the end", &pb.ScreenAddressesRequest{Addresses: []string{other}, MaxListAge: durationpb.New(time.Minute), AsOf: "2025-11-03"}, pb.Verdict_VERDICT_NOT_LISTED, 0,
 			[]string{"own", "us-ofac-sdn"}, nil, false},
+		{"an age of less, about a day that lasted on in the west", &pb.ScreenAddressesRequest{Addresses: []string{other}, MaxListAge: durationpb.New(time.Minute), AsOf: "2025-11-04", ListIds: []string{"own"}}, pb.Verdict_VERDICT_CANNOT_SCREEN, pb.Reason_REASON_STALE,
+			[]string{"own stale"}, []pb.NoticeCode{pb.NoticeCode_NOTICE_CODE_LIST_STALE}, false},
 		{"an age of less, about today", &pb.ScreenAddressesRequest{Addresses: []string{other}, MaxListAge: durationpb.New(time.Minute), AsOf: "2025-11-05", ListIds: []string{"own"}}, pb.Verdict_VERDICT_CANNOT_SCREEN, pb.Reason_REASON_STALE,
 			[]string{"own stale"}, []pb.NoticeCode{pb.NoticeCode_NOTICE_CODE_LIST_STALE}, false},
 	} {

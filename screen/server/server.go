@@ -40,6 +40,7 @@ const (
 	minWait       = 2 * time.Second // for min_snapshot
 	maxStreams    = 1000            // calls at a time on one connection
 	readinessTick = time.Second     // how often lists are looked at for their age
+	lastZone      = 12 * time.Hour  // how long after UTC a date ends everywhere
 )
 
 // Config says how a Server answers. The zero Config is usable.
