@@ -326,6 +326,26 @@ func TestMergeRefuses(t *testing.T) {
 	}
 }
 
+// Two merges into one snapshot have nothing in common but it.
+func TestMergeTwiceIntoOneSnapshot(t *testing.T) {
+	renamed := func(name string) PublishedParty {
+		p := party("1", row("a"))
+		p.Facts.Name = name
+		return p
+	}
+	s := Empty()
+	for i, name := range []string{"A", "B", "C", "D", "E"} {
+		on := Date(20240101 + i)
+		s = merged(t, s, sdn, publication(sdn, on, name, renamed(name)))
+		one := merged(t, s, sdn, publication(sdn, on, name+" one", renamed("One")))
+		want := slices.Clone(one.Encoding())
+		merged(t, s, sdn, publication(sdn, on, name+" other", renamed("Other"), party("2", row("b"))))
+		if got := one.encode(); !slices.Equal(got, want) {
+			t.Fatalf("after %d publications, the second merge changed the first (-before +after):\n%s", i+1, cmp.Diff(string(want), string(got)))
+		}
+	}
+}
+
 // A model of history that shares nothing with the merge: for every row the
 // publications that print it.
 type model struct {

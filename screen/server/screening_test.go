@@ -229,10 +229,14 @@ func TestWaitForSnapshot(t *testing.T) {
 			if len(done) > 0 {
 				t.Fatalf("%v: answered before the snapshot", req)
 			}
+			<-time.After(time.Second)
 			s.Swap(State{Snapshot: eight})
 			got := <-done
-			if got.err != nil || got.res.Snapshot.Sequence != 8 || got.res.Results[0].Verdict != pb.Verdict_VERDICT_LISTED || got.took != 0 {
+			if got.err != nil || got.res.Snapshot.Sequence != 8 || got.res.Results[0].Verdict != pb.Verdict_VERDICT_LISTED || got.took != time.Second {
 				t.Errorf("%v: %v, %v after %s", req, got.res, got.err, got.took)
+			}
+			if at := got.res.GetScreenedAt().AsTime(); !at.Equal(time.Now()) {
+				t.Errorf("%v: screened at %s, want after the wait, %s", req, at, time.Now())
 			}
 		})
 	}
