@@ -11,7 +11,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
-	dto "github.com/prometheus/client_model/go"
 	"google.golang.org/grpc/codes"
 
 	pb "walletscreen/proto/walletscreen/v1"
@@ -39,10 +38,10 @@ func values(t *testing.T, reg *prometheus.Registry) map[string]float64 {
 			for _, l := range m.Label {
 				name += "{" + l.GetName() + "=" + l.GetValue() + "}"
 			}
-			switch family.GetType() {
-			case dto.MetricType_HISTOGRAM:
+			switch {
+			case m.Histogram != nil:
 				all[name] = float64(m.Histogram.GetSampleCount())
-			case dto.MetricType_COUNTER:
+			case m.Counter != nil:
 				all[name] = m.Counter.GetValue()
 			default:
 				all[name] = m.Gauge.GetValue()
