@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/csv"
 	"fmt"
 	"io"
@@ -32,7 +33,7 @@ func writeJSON(w io.Writer, m proto.Message) error {
 // writeTable writes one line for each address, and one more for each further
 // listing behind it.
 func writeTable(w io.Writer, addresses []string, res *pb.ScreenAddressesResponse) {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	t := newTable(w)
 	fmt.Fprintln(t, "ADDRESS\tVERDICT\tLIST\tPARTY\tUID\tLISTED\tNOTE")
 	for i, r := range res.Results {
 		address, verdict := shown(addresses[i], r.Reason), short(r.Verdict)
@@ -46,6 +47,26 @@ func writeTable(w io.Writer, addresses []string, res *pb.ScreenAddressesResponse
 		}
 	}
 	t.Flush()
+}
+
+// table aligns columns that are separated by tabs, and leaves no blanks at the
+// ends of lines. Flush writes it.
+type table struct {
+	*tabwriter.Writer
+	text *bytes.Buffer
+	w    io.Writer
+}
+
+func newTable(w io.Writer) *table {
+	text := new(bytes.Buffer)
+	return &table{tabwriter.NewWriter(text, 0, 0, 2, ' ', 0), text, w}
+}
+
+func (t *table) Flush() {
+	t.Writer.Flush()
+	for line := range bytes.Lines(t.text.Bytes()) {
+		fmt.Fprintf(t.w, "%s\n", bytes.TrimRight(line, " \n"))
+	}
 }
 
 // short is a verdict without the prefix of its enum.
