@@ -5,6 +5,7 @@ import (
 	"hash"
 	"sync"
 
+	//lint:ignore SA1019 hash160 is what addresses are made with, RIPEMD-160 and all
 	"golang.org/x/crypto/ripemd160"
 )
 
