@@ -70,6 +70,7 @@ func TestHealth(t *testing.T) {
 	in.server.Drain()
 	check("draining", ScreeningService, notServing)
 	watched("draining", notServing)
+	check("draining", "", serving)
 	in.server.Swap(State{Snapshot: published(t), Verified: verified(in.clock.now(), sdn.ID)})
 	check("draining, after a swap", ScreeningService, notServing)
 	in.screen(t, &pb.ScreenAddressesRequest{Addresses: []string{evm}})
@@ -162,4 +163,17 @@ func TestScreeningServiceName(t *testing.T) {
 		}
 	}
 	t.Error("the service is not registered")
+}
+
+// A loader whose clock is ahead does not keep its lists fresh for longer.
+func TestVerifiedInTheFuture(t *testing.T) {
+	in := install(t, Config{MaxListAge: time.Hour})
+	in.server.Swap(State{Snapshot: published(t), Verified: verified(noon.AddDate(1, 0, 0), sdn.ID)})
+	if !in.server.Ready() {
+		t.Fatal("not ready with a list that was compared just now")
+	}
+	in.clock.set(noon.Add(time.Hour + time.Second))
+	if r := in.screenOne(t, &pb.ScreenAddressesRequest{Addresses: []string{"0x000000000000000000000000000000000000dEaD"}}); r.Reason != pb.Reason_REASON_STALE {
+		t.Errorf("%v an hour later, want STALE", r)
+	}
 }

@@ -175,7 +175,11 @@ func notReady() error {
 
 // wait waits briefly for a snapshot and returns what is served then.
 func (s *Server) wait(ctx context.Context, sequence uint64) *served {
-	ctx, cancel := context.WithTimeout(ctx, minWait)
+	wait := maxWait
+	if deadline, ok := ctx.Deadline(); ok {
+		wait = min(wait, time.Until(deadline)-answerMargin)
+	}
+	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	for {
 		s.mu.Lock()

@@ -253,9 +253,10 @@ func TestWaitForSnapshot(t *testing.T) {
 
 		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 		defer cancel()
-		if got = <-call(s, ctx, &pb.ScreenAddressesRequest{MinSnapshot: 8}); got.err == nil || got.took > 300*time.Millisecond {
-			t.Errorf("waited %s past the deadline of the call, %v", got.took, got.err)
+		if got = <-call(s, ctx, &pb.ScreenAddressesRequest{MinSnapshot: 8}); got.took >= 300*time.Millisecond {
+			t.Errorf("waited %s, to the deadline of the call", got.took)
 		}
+		wantFailure(t, got.err, codes.FailedPrecondition, pb.ErrorReason_ERROR_REASON_SNAPSHOT_NOT_REACHED, 2*time.Second, map[string]string{"sequence": "7", "min_snapshot": "8"})
 		got = <-call(s, t.Context(), &pb.ScreenAddressesRequest{MinSnapshot: 7})
 		if got.err != nil || got.took != 0 {
 			t.Errorf("a snapshot that is served: %v after %s", got.err, got.took)
