@@ -81,7 +81,11 @@ func (c *checkCmd) checkFile(ctx context.Context, screener client.Screener, s st
 		}
 	}
 	out.Flush()
-	if err := errors.Join(out.Error(), buffered.Flush(), tmp.Sync(), tmp.Chmod(0o644), tmp.Close(), os.Rename(tmp.Name(), c.Out)); err != nil {
+	if err := errors.Join(out.Error(), buffered.Flush(), tmp.Sync(), tmp.Chmod(0o644), tmp.Close()); err != nil {
+		return fmt.Errorf("--out: %w", err)
+	}
+	// Not before all of the above went well.
+	if err := os.Rename(tmp.Name(), c.Out); err != nil {
 		return fmt.Errorf("--out: %w", err)
 	}
 	_ = bar.Finish()
