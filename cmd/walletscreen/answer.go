@@ -218,10 +218,11 @@ func writeNotices(w io.Writer, res *pb.ScreenAddressesResponse) {
 // explainCall says what a person can do about an error of a call.
 func explainCall(target string, err error) error {
 	st := status.Convert(err)
-	switch st.Code() {
-	case codes.Unavailable:
+	switch {
+	// Details come from a server, so one is running.
+	case st.Code() == codes.Unavailable && len(st.Details()) == 0:
 		return fmt.Errorf("%s: %s (is the server running? start one with: walletscreen serve)", target, st.Message())
-	case codes.DeadlineExceeded:
+	case st.Code() == codes.DeadlineExceeded:
 		return fmt.Errorf("%s: no answer in time", target)
 	default:
 		return fmt.Errorf("%s: %s (%s)", target, st.Message(), st.Code())
