@@ -2,9 +2,11 @@ package loader
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -27,14 +29,18 @@ type Source struct {
 }
 
 // ParseSource reads "LIST=FILE-or-URL", or "LIST" for the publisher's own address.
+// Its errors do not repeat the location: a URL may hold a password.
 func ParseSource(s string) (Source, error) {
 	list, location, given := strings.Cut(s, "=")
 	src := Source{screen.ListID(list), location}
+	if strings.Contains(list, "://") {
+		return src, errors.New("source: it begins as a URL, want LIST=URL")
+	}
 	if err := src.List.Validate(); err != nil {
-		return src, fmt.Errorf("source %q: %w", s, err)
+		return src, fmt.Errorf("source: %w", err)
 	}
 	if given && location == "" {
-		return src, fmt.Errorf("source %q: want LIST=FILE or LIST=URL", s)
+		return src, fmt.Errorf("source of list %s: want LIST=FILE or LIST=URL", list)
 	}
 	return src, nil
 }
@@ -119,7 +125,7 @@ func open(ctx context.Context, location, userAgent string) (io.ReadCloser, strin
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, location, nil)
 	if err != nil {
 		cancel()
-		return nil, "", fmt.Errorf("source URL: %w", err)
+		return nil, "", fmt.Errorf("source URL: %w", withoutURL(err))
 	}
 	name := req.URL.Scheme + "://" + req.URL.Host + req.URL.Path
 	// OFAC refuses an empty User-Agent.
@@ -127,7 +133,7 @@ func open(ctx context.Context, location, userAgent string) (io.ReadCloser, strin
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		cancel()
-		return nil, "", fmt.Errorf("fetching %s: %w", name, err)
+		return nil, "", fmt.Errorf("fetching %s: %w", name, withoutURL(err))
 	}
 	if res.StatusCode != http.StatusOK {
 		res.Body.Close()
@@ -135,6 +141,15 @@ func open(ctx context.Context, location, userAgent string) (io.ReadCloser, strin
 		return nil, "", fmt.Errorf("fetching %s: the publisher answered %s", name, res.Status)
 	}
 	return &download{res.Body, name, cancel}, name, nil
+}
+
+// withoutURL is an error of net/http without the URL that it repeats, with the
+// password or token that may stand there or where the publisher redirected to.
+func withoutURL(err error) error {
+	if e, ok := errors.AsType[*url.Error](err); ok {
+		return e.Err
+	}
+	return err
 }
 
 // download is a response's body. net/http itself holds it to the length that the

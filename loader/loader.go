@@ -179,8 +179,16 @@ type heldError struct{ why string }
 func (e *heldError) Error() string { return e.why }
 
 // guard stops a publication that lost more of its list than ever happened in
-// earnest.
+// earnest, and one of a date to come: every later one would count as older.
 func guard(doc *Document, c *screen.Changes) error {
+	if c.Unchanged {
+		return nil
+	}
+	// East of Greenwich it may be tomorrow already.
+	if on := doc.Publication.PublishedOn; on > screen.DateOf(doc.Verified.At.AddDate(0, 0, 1)) {
+		return &heldError{fmt.Sprintf("list %s: the publication is of %s, in the future, and until then no other would be taken: release it if that is true",
+			doc.List.ID, on)}
+	}
 	if gone := len(c.Delisted); c.Rows > 0 && float64(gone) > doc.shrink*float64(c.Rows) {
 		return &heldError{fmt.Sprintf("list %s: %d of %d rows are gone, more than %.0f %%: release it if that is true",
 			doc.List.ID, gone, c.Rows, 100*doc.shrink)}

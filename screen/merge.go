@@ -44,7 +44,9 @@ type Change struct {
 // are; repeats within the publication are one row.
 //
 // What the publication cannot say (Entries, SourceIDs and the like left empty)
-// keeps what was known before, so that a list may be fed from several formats.
+// keeps what was known before, and names that differ only in the case of letters
+// stay as they were first published, so that a list may be fed from several
+// formats.
 //
 // A publication that s already holds as the newest of its list returns s itself
 // with Changes.Unchanged. One that is older, by its date or because it was
@@ -338,12 +340,31 @@ func (m *merge) amendParty(party int, published *PublishedParty) {
 	if len(facts.Entries) == 0 {
 		facts.Entries = old.Entries
 	}
+	// One format of a list prints names in capitals, another does not.
+	if strings.EqualFold(old.Name, facts.Name) {
+		facts.Name = old.Name
+	}
+	if slices.EqualFunc(sortedAliases(old.Aliases), sortedAliases(facts.Aliases), sameAlias) {
+		facts.Aliases = old.Aliases
+	}
 	what := factsDiffer(old, &facts)
 	if what == "" {
 		return
 	}
 	p.Versions = append(slices.Clone(p.Versions), FactsVersion{Since: m.ordinal, Facts: facts})
 	m.changes.Amended = append(m.changes.Amended, m.change(party, nil, what))
+}
+
+// sameAlias reports whether two aliases differ at most in the case of letters.
+func sameAlias(a, b Alias) bool {
+	return a.Weak == b.Weak && a.Type == b.Type && strings.EqualFold(a.Name, b.Name)
+}
+
+// sortedAliases sorts aliases without regard to the case of letters.
+func sortedAliases(aliases []Alias) []Alias {
+	return slices.SortedFunc(slices.Values(aliases), func(a, b Alias) int {
+		return cmp.Or(cmp.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)), cmp.Compare(a.Type, b.Type), cmp.Compare(aliasStrength(a.Weak), aliasStrength(b.Weak)))
+	})
 }
 
 // factsDiffer says in what two versions of a party's facts differ, "" if in

@@ -190,7 +190,8 @@ func TestMergeFacts(t *testing.T) {
 	reordered := party("1", row("a"))
 	reordered.Addresses[0].Symbol = ""
 	reordered.Facts.Programs = []string{"B", "A"}
-	reordered.Facts.Aliases = []Alias{{Name: "y"}, {Name: "x"}, {Name: "y"}}
+	reordered.Facts.Aliases = []Alias{{Name: "Y"}, {Name: "x"}, {Name: "Y"}}
+	reordered.Facts.Name = "PARTY 1"
 	s, changes := mergedChanges(t, s, sdn, publication(sdn, 20240102, "2", reordered))
 	if diff := cmp.Diff(&Changes{List: sdn.ID, Rows: 1}, changes); diff != "" {
 		t.Errorf("a format that says less, in another order: changes (-want +got):\n%s", diff)
@@ -322,6 +323,26 @@ func TestMergeRefuses(t *testing.T) {
 	list.Kind = KindAdvisory
 	if _, _, err := s.Merge(list, pub); err == nil || !strings.Contains(err.Error(), "kind advisory, the snapshot has it as designation") {
 		t.Errorf("another kind: error %v", err)
+	}
+}
+
+// Two merges into one snapshot have nothing in common but it.
+func TestMergeTwiceIntoOneSnapshot(t *testing.T) {
+	renamed := func(name string) PublishedParty {
+		p := party("1", row("a"))
+		p.Facts.Name = name
+		return p
+	}
+	s := Empty()
+	for i, name := range []string{"A", "B", "C", "D", "E"} {
+		on := Date(20240101 + i)
+		s = merged(t, s, sdn, publication(sdn, on, name, renamed(name)))
+		one := merged(t, s, sdn, publication(sdn, on, name+" one", renamed("One")))
+		want := slices.Clone(one.Encoding())
+		merged(t, s, sdn, publication(sdn, on, name+" other", renamed("Other"), party("2", row("b"))))
+		if got := one.encode(); !slices.Equal(got, want) {
+			t.Fatalf("after %d publications, the second merge changed the first (-before +after):\n%s", i+1, cmp.Diff(string(want), string(got)))
+		}
 	}
 }
 
@@ -460,6 +481,102 @@ func TestMergeAgainstModel(t *testing.T) {
 					if !slices.Equal(got, want) {
 						t.Fatalf("%s: %q on %s matches %q, the model has %q", m.list.ID, text, on, got, want)
 					}
+				}
+			}
+		}
+	})
+}
+
+// TestPrintedIntervalsAgainstModel asks every day about rows that print intervals
+// of their own, some amended and some dropped early.
+func TestPrintedIntervalsAgainstModel(t *testing.T) {
+	const first, last = Date(20240101), Date(20240128)
+	day := rapid.Custom(func(t *rapid.T) Date {
+		if rapid.Bool().Draw(t, "printed") {
+			return Date(rapid.IntRange(int(first), int(last)).Draw(t, "day"))
+		}
+		return 0
+	})
+	type key struct {
+		text     string
+		listedOn Date
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		var dates []Date
+		var ends []map[key]Date // by publication: the printed end of each row
+		s := Empty()
+		on := first
+		for i := range rapid.IntRange(1, 6).Draw(t, "publications") {
+			printed := map[key]Date{}
+			var addresses []PublishedAddress
+			for range rapid.IntRange(0, 4).Draw(t, "rows") {
+				a := PublishedAddress{Text: rapid.SampledFrom([]string{"a", "b"}).Draw(t, "text"), ListedOn: day.Draw(t, "start"), DelistedOn: day.Draw(t, "end")}
+				k := key{a.Text, a.ListedOn}
+				if _, repeated := printed[k]; repeated || a.DelistedOn != 0 && a.DelistedOn < a.ListedOn {
+					continue
+				}
+				printed[k] = a.DelistedOn
+				addresses = append(addresses, a)
+			}
+			var parties []PublishedParty
+			if len(addresses) > 0 {
+				parties = append(parties, party("1", addresses...))
+			}
+			next, _, err := s.Merge(own, publication(own, on, string(rune('A'+i)), parties...))
+			if err != nil {
+				t.Fatal(err)
+			}
+			s, dates, ends = next, append(dates, on), append(ends, printed)
+			on += Date(rapid.IntRange(0, 4).Draw(t, "days later"))
+		}
+		// counts walks the publications: from one that prints a row to the first
+		// that no longer does, the row counts between its last printed dates.
+		counts := func(text string, asOf Date) bool {
+			for i, printed := range ends {
+				for k := range printed {
+					if k.text != text {
+						continue
+					}
+					if i > 0 {
+						if _, goesOn := ends[i-1][k]; goesOn {
+							continue
+						}
+					}
+					from, until := dates[i], Date(99991231)
+					if k.listedOn != 0 {
+						from = k.listedOn
+					}
+					dropped := Date(99991231)
+					for j := i; j < len(ends); j++ {
+						end, goesOn := ends[j][k]
+						if !goesOn {
+							dropped = dates[j]
+							break
+						}
+						if until = end; end == 0 {
+							until = 99991231
+						}
+					}
+					if from <= asOf && asOf < min(until, dropped) {
+						return true
+					}
+				}
+			}
+			return false
+		}
+		x := NewIndex(s)
+		var res Result
+		for asOf := first - 1; asOf <= last+1; asOf++ {
+			screener := x.Screener(Query{AsOf: asOf})
+			now := x.Screener(Query{Today: max(asOf, dates[len(dates)-1])})
+			for _, text := range []string{"a", "b"} {
+				screener.Screen(text, &res)
+				if got, want := res.Verdict == VerdictListed, counts(text, asOf); got != want {
+					t.Fatalf("%q on %d: listed %t, the model has %t", text, asOf, got, want)
+				}
+				now.Screen(text, &res)
+				if got, want := res.Verdict == VerdictListed, counts(text, now.q.Today); got != want {
+					t.Fatalf("%q now, on %d: listed %t, the model has %t", text, now.q.Today, got, want)
 				}
 			}
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/csv"
 	"fmt"
 	"io"
@@ -32,7 +33,7 @@ func writeJSON(w io.Writer, m proto.Message) error {
 // writeTable writes one line for each address, and one more for each further
 // listing behind it.
 func writeTable(w io.Writer, addresses []string, res *pb.ScreenAddressesResponse) {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	t := newTable(w)
 	fmt.Fprintln(t, "ADDRESS\tVERDICT\tLIST\tPARTY\tUID\tLISTED\tNOTE")
 	for i, r := range res.Results {
 		address, verdict := shown(addresses[i], r.Reason), short(r.Verdict)
@@ -46,6 +47,26 @@ func writeTable(w io.Writer, addresses []string, res *pb.ScreenAddressesResponse
 		}
 	}
 	t.Flush()
+}
+
+// table aligns columns that are separated by tabs, and leaves no blanks at the
+// ends of lines. Flush writes it.
+type table struct {
+	*tabwriter.Writer
+	text *bytes.Buffer
+	w    io.Writer
+}
+
+func newTable(w io.Writer) *table {
+	text := new(bytes.Buffer)
+	return &table{tabwriter.NewWriter(text, 0, 0, 2, ' ', 0), text, w}
+}
+
+func (t *table) Flush() {
+	t.Writer.Flush()
+	for line := range bytes.Lines(t.text.Bytes()) {
+		fmt.Fprintf(t.w, "%s\n", bytes.TrimRight(line, " \n"))
+	}
 }
 
 // short is a verdict without the prefix of its enum.
@@ -197,10 +218,11 @@ func writeNotices(w io.Writer, res *pb.ScreenAddressesResponse) {
 // explainCall says what a person can do about an error of a call.
 func explainCall(target string, err error) error {
 	st := status.Convert(err)
-	switch st.Code() {
-	case codes.Unavailable:
+	switch {
+	// Details come from a server, so one is running.
+	case st.Code() == codes.Unavailable && len(st.Details()) == 0:
 		return fmt.Errorf("%s: %s (is the server running? start one with: walletscreen serve)", target, st.Message())
-	case codes.DeadlineExceeded:
+	case st.Code() == codes.DeadlineExceeded:
 		return fmt.Errorf("%s: no answer in time", target)
 	default:
 		return fmt.Errorf("%s: %s (%s)", target, st.Message(), st.Code())

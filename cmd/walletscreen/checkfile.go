@@ -21,6 +21,8 @@ import (
 // fileBatch is how many rows are screened in one request.
 const fileBatch = client.MaxAddresses
 
+const byteOrderMark = "\ufeff"
+
 // checkFile screens a column of a CSV file and writes every row with the answer
 // beside it. The output file appears when it is whole.
 func (c *checkCmd) checkFile(ctx context.Context, screener client.Screener, s std) (err error) {
@@ -34,7 +36,14 @@ func (c *checkCmd) checkFile(ctx context.Context, screener client.Screener, s st
 		return err
 	}
 	counted := progressbar.NewReader(in, bar)
-	rows := csv.NewReader(bufio.NewReaderSize(&counted, 1<<20))
+	text := bufio.NewReaderSize(&counted, 1<<20)
+	// Spreadsheets begin "CSV UTF-8" with a byte order mark, and want it back.
+	mark := ""
+	if head, _ := text.Peek(len(byteOrderMark)); string(head) == byteOrderMark {
+		mark = byteOrderMark
+		_, _ = text.Discard(len(byteOrderMark))
+	}
+	rows := csv.NewReader(text)
 	header, err := rows.Read()
 	if err == io.EOF {
 		return fmt.Errorf("%s is empty, want a header row", c.File)
@@ -58,6 +67,9 @@ func (c *checkCmd) checkFile(ctx context.Context, screener client.Screener, s st
 	defer os.Remove(tmp.Name())
 	defer tmp.Close()
 	buffered := bufio.NewWriterSize(tmp, 1<<20)
+	if _, err := buffered.WriteString(mark); err != nil {
+		return fmt.Errorf("--out: %w", err)
+	}
 	out := csv.NewWriter(buffered)
 	if err := out.Write(append(header, answerColumns...)); err != nil {
 		return err
@@ -81,7 +93,11 @@ func (c *checkCmd) checkFile(ctx context.Context, screener client.Screener, s st
 		}
 	}
 	out.Flush()
-	if err := errors.Join(out.Error(), buffered.Flush(), tmp.Sync(), tmp.Chmod(0o644), tmp.Close(), os.Rename(tmp.Name(), c.Out)); err != nil {
+	if err := errors.Join(out.Error(), buffered.Flush(), tmp.Sync(), tmp.Chmod(0o644), tmp.Close()); err != nil {
+		return fmt.Errorf("--out: %w", err)
+	}
+	// Not before all of the above went well.
+	if err := os.Rename(tmp.Name(), c.Out); err != nil {
 		return fmt.Errorf("--out: %w", err)
 	}
 	_ = bar.Finish()

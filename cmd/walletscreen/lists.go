@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	pb "walletscreen/proto/walletscreen/v1"
@@ -41,7 +40,7 @@ func (c *listsCmd) Run(ctx context.Context, s std) error {
 func writeLists(w io.Writer, res *pb.GetSnapshotResponse) {
 	ref := res.GetSnapshot()
 	fmt.Fprintf(w, "snapshot %d, digest %s, published %s\n\n", ref.GetSequence(), ref.GetDigest(), ref.GetCreatedAt().AsTime().Format(time.RFC3339))
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	t := newTable(w)
 	fmt.Fprintln(t, "LIST\tKIND\tPUBLISHED\tVERIFIED\tAGE\tPARTIES\tADDRESSES\tUNREADABLE\tDELISTED\tHISTORY FROM\tLAST CHANGE\tSOURCE")
 	for _, l := range res.GetLists() {
 		verified := "never"

@@ -8,9 +8,10 @@
 //	walletscreen lists     tells what is loaded and how old it is
 //	walletscreen health    exits 0 when a server can answer correctly now
 //
-// Every flag has an environment variable, WALLETSCREEN_ and its name in capitals,
-// and a key of its name in the YAML file that --config names. A flag comes before
-// its variable, that before the file. `walletscreen COMMAND --help` is the manual.
+// Every flag but --help and --version has an environment variable, WALLETSCREEN_
+// and its name in capitals, and all but those and --config have a key of their
+// name in the YAML file that --config names. A flag comes before its variable, that
+// before the file. `walletscreen COMMAND --help` is the manual.
 package main
 
 import (
@@ -35,8 +36,10 @@ const (
 )
 
 type cli struct {
-	Config  kong.ConfigFlag  `placeholder:"FILE" help:"YAML file of flags: a key is a flag's name, of any command. Unknown keys are errors."`
-	Version kong.VersionFlag `help:"Print the version and exit."`
+	Config kong.ConfigFlag `placeholder:"FILE" help:"YAML file of flags: a key is a flag's name, of any command. Unknown keys are errors."`
+	// Not from the environment: images set such a variable to name themselves, and
+	// a check that prints a version and exits 0 would say that nothing is listed.
+	Version kong.VersionFlag `env:"-" help:"Print the version and exit."`
 
 	Serve   serveCmd   `cmd:"" help:"Answer over gRPC."`
 	Load    loadCmd    `cmd:"" help:"Import publications into Redis."`

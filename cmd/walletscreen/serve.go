@@ -69,19 +69,21 @@ func (c *serveCmd) Run(ctx context.Context, s std) error {
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	srv := server.New(server.Config{MaxListAge: c.MaxListAge, Version: version(), Log: log, Metrics: registry})
 
-	listener, err := net.Listen("tcp", c.Listen)
-	if err != nil {
-		return fmt.Errorf("listening: %w", err)
-	}
-	defer listener.Close()
 	// A group that ends when the first of its parts does.
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	group, ctx := errgroup.WithContext(ctx)
 
-	if err := c.follow(ctx, group, srv, log); err != nil {
+	reader, builtinDigest, err := c.openStore(ctx, log)
+	if err != nil {
 		return err
 	}
+	listener, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return fmt.Errorf("listening: %w", err)
+	}
+	defer listener.Close()
+	c.follow(ctx, group, reader, builtinDigest, srv, log)
 	if c.OpsListen != "" {
 		if err := c.serveOps(ctx, group, srv, registry, log); err != nil {
 			return err
@@ -89,7 +91,13 @@ func (c *serveCmd) Run(ctx context.Context, s std) error {
 	}
 	group.Go(func() error { srv.Run(ctx); return nil })
 	g := srv.GRPC()
-	group.Go(func() error { return g.Serve(listener) })
+	group.Go(func() error {
+		// A signal during the start stops the server before it serves.
+		if err := g.Serve(listener); !errors.Is(err, grpc.ErrServerStopped) {
+			return err
+		}
+		return nil
+	})
 	group.Go(func() error {
 		<-ctx.Done()
 		stop(srv, g, log)
@@ -125,25 +133,32 @@ func stop(srv *server.Server, g *grpc.Server, log *slog.Logger) {
 	g.GracefulStop()
 }
 
-// follow hands every snapshot to the server.
-func (c *serveCmd) follow(ctx context.Context, group *errgroup.Group, srv *server.Server, log *slog.Logger) error {
+// openStore returns a reader of the store, and the digest of the builtin lists if
+// that is what the store holds.
+func (c *serveCmd) openStore(ctx context.Context, log *slog.Logger) (*store.Reader, screen.Digest, error) {
 	options := store.Options{URL: c.Redis, Namespace: c.Namespace}
 	var builtinDigest screen.Digest
 	if c.Redis == "" {
-		embedded, digest, err := startEmbedded(ctx, log)
-		if err != nil {
-			return err
+		var err error
+		if options, builtinDigest, err = startEmbedded(ctx, log); err != nil {
+			return nil, builtinDigest, err
 		}
-		options, builtinDigest = embedded, digest
 	}
 	reader, err := store.NewReader(options)
 	if err != nil {
-		return usagef("%v", err)
+		return nil, builtinDigest, usagef("%v", err)
 	}
+	return reader, builtinDigest, nil
+}
+
+// follow hands every snapshot to the server: the cached one, then the first that
+// the store has, then whatever follows.
+func (c *serveCmd) follow(ctx context.Context, group *errgroup.Group, reader *store.Reader, builtinDigest screen.Digest, srv *server.Server, log *slog.Logger) {
 	var cache *store.Cache
 	var have *store.State
 	if c.CacheDir != "" {
 		cache = &store.Cache{Dir: c.CacheDir}
+		var err error
 		switch have, err = cache.Load(); {
 		case err == nil:
 			srv.Swap(server.State{Snapshot: have.Snapshot, Verified: have.Verified})
@@ -193,7 +208,6 @@ func (c *serveCmd) follow(ctx context.Context, group *errgroup.Group, srv *serve
 		_ = reader.Follow(ctx, have, func(next *store.State) { lastFailure = ""; changed(next) }, failed)
 		return nil
 	})
-	return nil
 }
 
 // startEmbedded starts a store in this process and publishes the builtin lists
@@ -237,8 +251,8 @@ func (c *serveCmd) serveOps(ctx context.Context, group *errgroup.Group, srv *ser
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
+	// All of net/http/pprof but the command line, which may hold a password.
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
-	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)

@@ -19,6 +19,7 @@
 package custom
 
 import (
+	"bufio"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -33,12 +34,19 @@ import (
 // maxField is the longest cell that is read, in bytes.
 const maxField = 4096
 
+const byteOrderMark = "\ufeff"
+
 var columns = []string{"address", "symbol", "party", "party_id", "party_type", "programs", "listed_on", "delisted_on", "tag", "url"}
 
 // Parse reads a list. It sets neither List, PublishedOn nor Digest: the file
 // does not say. Errors name the line.
 func Parse(r io.Reader) (*screen.Publication, error) {
-	in := csv.NewReader(r)
+	text := bufio.NewReader(r)
+	// Spreadsheets begin "CSV UTF-8" with a byte order mark.
+	if head, _ := text.Peek(len(byteOrderMark)); string(head) == byteOrderMark {
+		_, _ = text.Discard(len(byteOrderMark))
+	}
+	in := csv.NewReader(text)
 	in.ReuseRecord = true
 	header, err := in.Read()
 	if err == io.EOF {

@@ -503,8 +503,9 @@ var (
 	familyPartsOfFamily = []string{"Last Name", "Matronymic"}
 )
 
-// fullName writes a name as SDN.XML does: what is not a given name in capitals; a
-// person's given names first, but in a weak alias last, behind a comma.
+// fullName writes a name in the order of SDN.XML, in its own letters (SDN.XML puts
+// what is not a given name in capitals): a person's given names first, but in a
+// weak alias last, behind a comma.
 func (p *advanced) fullName(n documentedName) (string, error) {
 	byType := make(map[string][]string)
 	for _, part := range n.parts {
@@ -530,13 +531,13 @@ func (p *advanced) fullName(n documentedName) (string, error) {
 		}
 		return joinNames(" ", texts...)
 	}
-	givens, families := pick(given), strings.ToUpper(pick(family))
+	givens, families := pick(given), pick(family)
 	if len(byType) > 0 { // of an entity, a vessel or an aircraft, and what may yet be invented
 		var texts []string
 		for _, part := range n.parts {
 			texts = append(texts, part.text)
 		}
-		return strings.ToUpper(joinNames(" ", texts...)), nil
+		return joinNames(" ", texts...), nil
 	}
 	if n.weak {
 		return joinNames(", ", families, givens), nil

@@ -27,8 +27,9 @@
 //   - The uid of an id in SDN.XML is the ID of the Feature in SDN_ADVANCED plus
 //     100,000. Both are given as the Feature's ID, which stays the same for years.
 //   - SDN.XML prints family names and names of entities in capitals where
-//     SDN_ADVANCED has "Garantex", and only the Latin script. Both are given as
-//     SDN.XML prints them, so that a party does not seem to change with the format.
+//     SDN_ADVANCED has "Garantex", and only the Latin script. Letters are given as
+//     each format prints them, in the script and the order of SDN.XML: but for the
+//     case of letters a party has one name in both.
 //   - An aka of SDN.XML has a uid, a lastName and a firstName, as its sdnEntry has.
 //   - The consolidated (non-SDN) lists come in the same two formats. SDN_ADVANCED
 //     names its lists and is refused if none is the SDN List; SDN.XML does not.

@@ -95,11 +95,16 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// sameInBoth makes a publication what both formats can say.
+// sameInBoth makes a publication what both formats can say: SDN.XML has names in
+// capitals.
 func sameInBoth(pub *screen.Publication) *screen.Publication {
 	for i := range pub.Parties {
 		p := &pub.Parties[i]
 		p.Facts.Entries = nil
+		p.Facts.Name = strings.ToUpper(p.Facts.Name)
+		for j := range p.Facts.Aliases {
+			p.Facts.Aliases[j].Name = strings.ToUpper(p.Facts.Aliases[j].Name)
+		}
 		for j := range p.Addresses {
 			p.Addresses[j].Reliability, p.Addresses[j].Comment = "", ""
 		}
@@ -207,18 +212,18 @@ func TestFullName(t *testing.T) {
 		weak  bool
 		want  string
 	}{
-		{[]string{"Last Name", "Al-Jamal", "First Name", "Sa'id", "Middle Name", "Ahmad Muhammad"}, false, "Sa'id Ahmad Muhammad AL-JAMAL"},
-		{[]string{"First Name", "Mae", "Last Name", "Thomas", "Middle Name", "Toussaint"}, false, "Mae Toussaint THOMAS"},
-		{[]string{"Last Name", "Zalevski", "First Name", "Andrei", "Patronymic", "Denisovich"}, false, "Andrei Denisovich ZALEVSKI"},
-		{[]string{"First Name", "Ricardo", "Matronymic", "Sauceda", "Patronymic", "Gonzalez"}, false, "Ricardo GONZALEZ SAUCEDA"},
-		{[]string{"Last Name", "Rivas", "First Name", "Roberto", "Middle Name", "Jose", "Matronymic", "Reyes"}, false, "Roberto Jose RIVAS REYES"},
-		{[]string{"Last Name", "Klichko", "First Name", "Ivan", "Middle Name", "P"}, true, "KLICHKO, Ivan P"},
-		{[]string{"Last Name", "Hisham"}, true, "HISHAM"},
+		{[]string{"Last Name", "Al-Jamal", "First Name", "Sa'id", "Middle Name", "Ahmad Muhammad"}, false, "Sa'id Ahmad Muhammad Al-Jamal"},
+		{[]string{"First Name", "Mae", "Last Name", "Thomas", "Middle Name", "Toussaint"}, false, "Mae Toussaint Thomas"},
+		{[]string{"Last Name", "Zalevski", "First Name", "Andrei", "Patronymic", "Denisovich"}, false, "Andrei Denisovich Zalevski"},
+		{[]string{"First Name", "Ricardo", "Matronymic", "Sauceda", "Patronymic", "Gonzalez"}, false, "Ricardo Gonzalez Sauceda"},
+		{[]string{"Last Name", "Rivas", "First Name", "Roberto", "Middle Name", "Jose", "Matronymic", "Reyes"}, false, "Roberto Jose Rivas Reyes"},
+		{[]string{"Last Name", "Klichko", "First Name", "Ivan", "Middle Name", "P"}, true, "Klichko, Ivan P"},
+		{[]string{"Last Name", "Hisham"}, true, "Hisham"},
 		{[]string{"Nickname", "Ensaniyat_Exchanger"}, true, "Ensaniyat_Exchanger"},
-		{[]string{"Entity Name", "Garantex"}, false, "GARANTEX"},
-		{[]string{"Vessel Name", "Thanasis"}, false, "THANASIS"},
+		{[]string{"Entity Name", "Garantex"}, false, "Garantex"},
+		{[]string{"Vessel Name", "Thanasis"}, false, "Thanasis"},
 		{[]string{"Aircraft Name", "EW-001PB"}, false, "EW-001PB"},
-		{[]string{"Name of a new kind", "Xaver", "First Name", "Yvo"}, false, "XAVER YVO"},
+		{[]string{"Name of a new kind", "Xaver", "First Name", "Yvo"}, false, "Xaver Yvo"},
 		{nil, false, ""},
 	}
 	p := &advanced{scanner: newScanner(nil), sets: map[string]map[string]value{"NamePartType": {}}}
@@ -291,6 +296,7 @@ func TestErrorsAdvanced(t *testing.T) {
 		{"empty address", address104, strings.Replace(address104, "T9yD14Nj9j7xAB4dbGeiX9h8unkKHxuWwb", "", 1), `party 104: address feature 531 has a detail of type TEXT and text ""`},
 		{"blank address", address104, strings.Replace(address104, "T9yD14Nj9j7xAB4dbGeiX9h8unkKHxuWwb", "&#10; ", 1), `party 104: address feature 531 has a detail of type TEXT and text "\n "`},
 		{"address by reference", address104, strings.Replace(address104, `"1432">T9yD14Nj9j7xAB4dbGeiX9h8unkKHxuWwb`, `"1431" DetailReferenceID="1">`, 1), "party 104: address feature 531 has a detail of type LOOKUP"},
+		{"address of another kind", address104, strings.Replace(address104, "1432", "1430", 1), "party 104: address feature 531 has a detail of type DATE and text \"T9yD14"},
 		{"address with elements", address104, strings.Replace(address104, `T9yD14`, `<b/>T9yD14`, 1), "an element where only text is expected"},
 		{"unknown detail type", address104, strings.Replace(address104, "1432", "1499", 1), `party 104: DetailTypeID "1499" is not among the DetailTypeValues`},
 		{"version without text", address104, strings.Replace(address104, "VersionDetail", "OtherDetail", 2), "party 104: the version of line 238 of address feature 531 has no text"},
@@ -307,6 +313,7 @@ func TestErrorsAdvanced(t *testing.T) {
 		{"unknown alias type", `<AliasType ID="1402">N.K.A.</AliasType>`, "", `party 102: AliasTypeID "1402" is not among the AliasTypeValues`},
 		{"unknown name part type", `<NamePartType ID="1526">Vessel Name</NamePartType>`, "", `party 104: NamePartTypeID "1526" is not among`},
 		{"unknown name part group", `<NamePartGroup ID="431" `, `<NamePartGroup ID="432" `, `party 104: NamePartGroupID "431" is not among its NamePartGroups`},
+		{"name part group of another party", `<NamePartValue NamePartGroupID="431" `, `<NamePartValue NamePartGroupID="421" `, `party 104: NamePartGroupID "421" is not among its NamePartGroups`},
 		{"unknown script", `<Script ID="220" ScriptCode="Cyrl">Cyrillic</Script>`, "", `party 101: ScriptID "220" is not among`},
 		{"no name", `<NamePartValue NamePartGroupID="431" ScriptID="215" ScriptStatusID="1" Acronym="false">Flying Dutchman</NamePartValue>`, "", "party 104, of line"},
 		{"unknown list", `ProfileID="104" ListID="91512"`, `ProfileID="104" ListID="91513"`, `party 104: ListID "91513" is not among the ListValues`},
@@ -335,6 +342,7 @@ func TestErrorsSDN(t *testing.T) {
 		{"ISO date", "02/07/2025", "2025-02-07", `publshInformation/Publish_Date "2025-02-07"`},
 		{"no count", "<Record_Count>5</Record_Count>", "", `publshInformation/Record_Count "", want a number`},
 		{"other count", "<Record_Count>5</Record_Count>", "<Record_Count>6</Record_Count>", "Record_Count announces 6 entries, the document has 5"},
+		{"entry too many", "<Record_Count>5</Record_Count>", "<Record_Count>4</Record_Count>", "Record_Count announces 4 entries, the document has 5"},
 		{"count in words", "<Record_Count>5</Record_Count>", "<Record_Count>five</Record_Count>", `publshInformation/Record_Count "five"`},
 		{"entry lost", doc[strings.LastIndex(doc, "<sdnEntry>"):strings.Index(doc, "</sdnList>")], "", "Record_Count announces 5 entries, the document has 4"},
 		{"entry without uid", "<uid>103</uid>", "", "the <sdnEntry> of line 119 has no uid"},
@@ -449,6 +457,17 @@ func TestTooMuchToKeep(t *testing.T) {
 		const one = `<SanctionsEntry ID="905" ProfileID="103" ListID="1550"/>`
 		many := strings.Repeat(one, maxKept/stringCost)
 		if _, err := Parse(strings.NewReader(replaceOnce(t, doc, `<SanctionsEntry ID="905"`, many+`<SanctionsEntry ID="905"`))); err != nil {
+			t.Error(err)
+		}
+
+		dropped := "</uid><lastName>" + strings.Repeat("x", 1<<19) + "</lastName></sdnEntry>"
+		var b strings.Builder
+		b.WriteString("<sdnList><publshInformation><Publish_Date>01/31/2025</Publish_Date><Record_Count>130</Record_Count></publshInformation>")
+		for i := range 130 {
+			fmt.Fprintf(&b, "<sdnEntry><uid>%d%s", i, dropped)
+		}
+		b.WriteString("</sdnList>")
+		if _, err := Parse(strings.NewReader(b.String())); err != nil {
 			t.Error(err)
 		}
 	})

@@ -135,6 +135,26 @@ func TestScannerAgainstEncodingXML(t *testing.T) {
 	}
 }
 
+// Whatever lies across the end of what was read so far is read whole.
+func TestScannerAtEndOfBuffer(t *testing.T) {
+	const rest = "<!-- y --><![CDATA[z]]>&amp;<?p i?><b c='>'/>\r\n<d></d></a>"
+	size := len(newScanner(nil).buf)
+	for n := size - len(rest) - len("<a>"); n <= size; n++ {
+		in := "<a>" + strings.Repeat("x", n) + rest
+		got, err := events(strings.NewReader(in))
+		if err != nil {
+			t.Fatalf("%d bytes before: %v", n, err)
+		}
+		want, err := eventsOfXML(strings.NewReader(in))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got != want {
+			t.Fatalf("%d bytes before: got ...%s", n, got[len(got)-200:])
+		}
+	}
+}
+
 func TestScannerErrors(t *testing.T) {
 	long := strings.Repeat("x", maxToken+1)
 	var attrs strings.Builder

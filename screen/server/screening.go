@@ -50,8 +50,8 @@ func (s *Server) screen(ctx context.Context, req *pb.ScreenAddressesRequest) (*p
 		}
 	}
 	stale := func(list *screen.ListState) bool {
-		if query.AsOf != 0 && query.AsOf < screen.DateOf(sv.asOfWhen(list).UTC()) {
-			return false // about that day the list is known to the end
+		if query.AsOf != 0 && query.AsOf < screen.DateOf(sv.asOfWhen(list).UTC().Add(-lastZone)) {
+			return false // about that day the list is known to the end, wherever its publisher is
 		}
 		return limit > 0 && sv.age(list, now) > limit
 	}
@@ -175,7 +175,11 @@ func notReady() error {
 
 // wait waits briefly for a snapshot and returns what is served then.
 func (s *Server) wait(ctx context.Context, sequence uint64) *served {
-	ctx, cancel := context.WithTimeout(ctx, minWait)
+	wait := maxWait
+	if deadline, ok := ctx.Deadline(); ok {
+		wait = min(wait, time.Until(deadline)-answerMargin)
+	}
+	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	for {
 		s.mu.Lock()

@@ -9,6 +9,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -33,13 +34,15 @@ const ScreeningService = "walletscreen.v1.ScreeningService"
 
 // Limits of the contract.
 const (
-	MaxAddresses  = 10_000          // in one request
-	maxListIDs    = 100             // in one request
-	maxRequestID  = 128             // characters
-	maxMessage    = 8 << 20         // bytes of a request: MaxAddresses of 512 bytes, and room
-	minWait       = 2 * time.Second // for min_snapshot
-	maxStreams    = 1000            // calls at a time on one connection
-	readinessTick = time.Second     // how often lists are looked at for their age
+	MaxAddresses  = 10_000                 // in one request
+	maxListIDs    = 100                    // in one request
+	maxRequestID  = 128                    // characters
+	maxMessage    = 8 << 20                // bytes of a request: MaxAddresses of 512 bytes, and room
+	maxWait       = 2 * time.Second        // for a snapshot asked for that is not served yet
+	answerMargin  = 100 * time.Millisecond // of a call's deadline, left to answer in
+	maxStreams    = 1000                   // calls at a time on one connection
+	readinessTick = time.Second            // how often lists are looked at for their age
+	lastZone      = 12 * time.Hour         // how long after UTC a date ends everywhere
 )
 
 // Config says how a Server answers. The zero Config is usable.
@@ -69,7 +72,7 @@ type Server struct {
 
 	current atomic.Pointer[served]
 
-	mu       sync.Mutex    // guards swapped and ready
+	mu       sync.Mutex    // guards what follows
 	swapped  chan struct{} // closed and replaced at every Swap
 	ready    bool          // what health says of ScreeningService
 	draining bool
@@ -114,6 +117,14 @@ func New(cfg Config) *Server {
 // one served already, only what is known of its freshness changes.
 func (s *Server) Swap(state State) {
 	next := &served{State: state, loadedAt: s.cfg.Now()}
+	next.Verified = maps.Clone(state.Verified)
+	for id, v := range next.Verified {
+		// A loader whose clock is ahead must not keep its lists fresh for longer.
+		if v.At.After(next.loadedAt) {
+			v.At = next.loadedAt
+			next.Verified[id] = v
+		}
+	}
 	if old := s.current.Load(); old != nil && old.Snapshot == state.Snapshot {
 		next.index, next.loadedAt = old.index, old.loadedAt
 	} else {
@@ -134,6 +145,10 @@ func (s *Server) Swap(state State) {
 // assess sets readiness: a snapshot is loaded, it has lists, and every list is
 // within the age limit.
 func (s *Server) assess() {
+	// Under the lock from the first look on: what was found of an old state must
+	// not overwrite what was found of a new one.
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	ready, why := false, "no snapshot is loaded"
 	if sv := s.current.Load(); sv != nil {
 		ready, why = true, ""
@@ -148,8 +163,6 @@ func (s *Server) assess() {
 			}
 		}
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if s.draining || ready == s.ready {
 		return
 	}
@@ -211,9 +224,10 @@ func (s *Server) Run(ctx context.Context) {
 // answered.
 func (s *Server) Drain() {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.draining = true
-	s.mu.Unlock()
-	s.health.Shutdown()
+	// "" stays SERVING: the process is alive until it ends.
+	s.health.SetServingStatus(ScreeningService, healthpb.HealthCheckResponse_NOT_SERVING)
 }
 
 // GRPC returns a gRPC server with the services, health and reflection on it.

@@ -49,6 +49,10 @@ func (c Cache) Save(s *State, snapshotChanged bool) error {
 func (c Cache) Load() (*State, error) {
 	data, err := os.ReadFile(c.snapshotFile())
 	if errors.Is(err, fs.ErrNotExist) {
+		// Without its directory nothing will be saved either.
+		if _, err := os.Stat(c.Dir); err != nil {
+			return nil, fmt.Errorf("reading cached snapshot: %w", err)
+		}
 		return nil, ErrNoSnapshot
 	}
 	if err != nil {
@@ -71,7 +75,7 @@ func (c Cache) Load() (*State, error) {
 		state.Verified, err = decodeVerifications(s, fields)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("reading cached freshness: %w", err)
+		return nil, fmt.Errorf("reading cached freshness from %s: %w", c.verifiedFile(), err)
 	}
 	return state, nil
 }

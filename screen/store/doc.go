@@ -18,9 +18,15 @@
 //
 // A person looks an account up with one command:
 //
-//	redis-cli HGET 'walletscreen:{default}:listings' tron:00ed3a4ce2c8ad1ac6d6d1e2a6d4e1c9d8a1b9a0
+//	redis-cli --raw HGET 'walletscreen:{default}:listings' tron:00be5e0c85be35948d97ad37f62d108243f89ae0
 //
-// A text that nobody can read as an address stands there as "text:" and itself.
+// That is TA3941uFAvmVibSkQ6fMJXxmaSNovX86mz; package address says how accounts
+// are written as canonical keys. The answer is a JSON array with the list, the
+// party, its programs and the days of each listing. Listings that have ended
+// stand there too, with the first day on which they no longer count as
+// "delisted". A text that nobody can read as an address stands there as "text:"
+// and itself.
+//
 // No server reads that hash; what is served is the content, verified.
 //
 // # The life of one designation
@@ -31,7 +37,8 @@
 //  1. The canonical encoding is written in pieces under its own digest, with an
 //     hour to live. Two loaders that write different content never touch the
 //     same key; two that write the same content write the same bytes.
-//  2. The pieces are read back and their digest compared.
+//  2. The pieces are read back, their digest compared, and the content decoded as
+//     a Reader will.
 //  3. One script, atomic in Redis, checks that the head is still the one that
 //     the merge began with, makes the pieces permanent, adds the manifest and
 //     sets the head last. If another loader was faster nothing changes and
@@ -44,7 +51,8 @@
 // between two steps: pieces that no head names expire.
 //
 // A delisting is one more publication: the listing stays in the content with
-// the end of its interval.
+// the end of its interval. A publication that brings nothing new is recorded with
+// Verify, by a script that checks the head as well.
 //
 // Snapshots beyond the number to keep are retired after a publish, never the
 // head; content goes when no kept snapshot names it.
@@ -53,7 +61,12 @@
 //
 // Redis distributes; it is not trusted with content: readers verify the digest
 // that the head names. Whoever can write to Redis can still point the head at
-// other content, so give readers a Redis user that cannot write.
+// other content, so give readers a Redis user that cannot write:
+//
+//	ACL SETUSER reader on >PASSWORD ~walletscreen:{default}:* &walletscreen:{default}:* -@all +hgetall +hget +get +subscribe +unsubscribe +ping
+//
+// Redis 7.0 or newer is needed, with its default maxmemory-policy noeviction: a
+// Redis that evicts keys takes pieces of snapshots.
 //
 // # Schema
 //

@@ -1,8 +1,8 @@
 package store
 
 import (
+	"bytes"
 	"context"
-	"crypto/sha256"
 	_ "embed"
 	"encoding/json"
 	"errors"
@@ -42,14 +42,11 @@ func (p *Publisher) Close() error { return p.c.Close() }
 // Current returns the snapshot that is served, or an empty one with sequence 0
 // when there is none.
 func (p *Publisher) Current(ctx context.Context) (*screen.Snapshot, error) {
-	h, err := readHead(ctx, p.c, p.keys)
+	s, _, err := current(ctx, p.c, p.keys, nil)
 	if errors.Is(err, ErrNoSnapshot) {
 		return screen.Empty(), nil
 	}
-	if err != nil {
-		return nil, err
-	}
-	return load(ctx, p.c, p.keys, h)
+	return s, err
 }
 
 // staging is how long content lives that no head names yet: long enough for the
@@ -59,6 +56,10 @@ const staging = time.Hour
 //go:embed commit.lua
 var commitSource string
 var commitScript = redis.NewScript(commitSource)
+
+//go:embed verify.lua
+var verifySource string
+var verifyScript = redis.NewScript(verifySource)
 
 //go:embed retire.lua
 var retireSource string
@@ -71,23 +72,24 @@ var retireScript = redis.NewScript(retireSource)
 //
 // screen.ErrConflict means that the head is no longer previous, and that nothing
 // changed. After any other error the head is what it was, or, when the
-// connection broke at the worst moment and Redis cannot be asked, next.
+// connection broke at the worst moment and Redis cannot be asked, next; asking
+// may take three seconds more than ctx has. An error together with a snapshot
+// says that it was published and that retiring old ones failed.
 func (p *Publisher) Publish(ctx context.Context, previous, next *screen.Snapshot, verified Verified) (*screen.Snapshot, error) {
 	now := time.Now().UTC().Truncate(time.Millisecond)
 	next = next.Named(previous.Sequence+1, now)
-	chunks, err := p.stage(ctx, next)
+	staged, err := p.stage(ctx, next)
 	if err != nil {
 		return nil, fmt.Errorf("writing %s: %w", next, err)
 	}
-	if err := p.commit(ctx, previous, next, chunks, verified); err != nil {
+	if err := p.commit(ctx, previous, next, staged, verified); err != nil {
 		if errors.Is(err, screen.ErrConflict) {
 			return nil, err
 		}
 		// Was it done before the connection broke?
 		ask, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
 		defer cancel()
-		h, headErr := readHead(ask, p.c, p.keys)
-		if headErr != nil || h.sequence != next.Sequence || h.digest != next.Digest() || !h.createdAt.Equal(now) {
+		if h, _, headErr := readHead(ask, p.c, p.keys); headErr != nil || !h.names(next) {
 			return nil, fmt.Errorf("making %s current: %w", next, err)
 		}
 	}
@@ -97,61 +99,69 @@ func (p *Publisher) Publish(ctx context.Context, previous, next *screen.Snapshot
 	return next, nil
 }
 
-// stage writes the content of s under its digest and reads it back.
-func (p *Publisher) stage(ctx context.Context, s *screen.Snapshot) (chunks int, err error) {
-	content, digest := s.Encoding(), s.Digest()
-	chunks = (len(content) + chunkSize - 1) / chunkSize
-	for i, key := range p.keys.chunks(digest, chunks) {
-		chunk := content[i*chunkSize : min((i+1)*chunkSize, len(content))]
-		// A piece that is there already belongs to a snapshot that is kept, or to
-		// another publisher of the same content. It must not be made to expire.
-		if err := p.c.SetNX(ctx, key, chunk, staging).Err(); err != nil {
-			return 0, fmt.Errorf("writing %s: %w", key, err)
-		}
-	}
-	back, err := readContent(ctx, p.c, p.keys, digest, len(content), chunks)
-	if err != nil {
-		return 0, fmt.Errorf("reading back: %w", err)
-	}
-	if got := screen.Digest(sha256.Sum256(back)); got != digest {
-		return 0, fmt.Errorf("reading back %s*: %w: %s", p.keys.content(digest), screen.ErrDigest, got)
-	}
-	return chunks, p.stageListings(ctx, s)
+// staged is what stage wrote.
+type staged struct {
+	chunks   int // pieces of the content
+	accounts int // fields of the hash for people
 }
 
-// stageListings writes the hash for people.
-func (p *Publisher) stageListings(ctx context.Context, s *screen.Snapshot) error {
-	byKey, err := listingsByKey(s)
-	if err != nil {
-		return err
-	}
-	staged := p.keys.staged(s.Digest())
-	fields := make([]any, 0, 2000)
-	write := func(pipe redis.Pipeliner) {
-		if len(fields) > 0 {
-			pipe.HSet(ctx, staged, fields...)
-			fields = fields[:0]
+// stage writes the content of s under its digest and reads it back.
+func (p *Publisher) stage(ctx context.Context, s *screen.Snapshot) (staged, error) {
+	content, digest := s.Encoding(), s.Digest()
+	chunks := (len(content) + chunkSize - 1) / chunkSize
+	for i, key := range p.keys.chunks(digest, chunks) {
+		chunk := content[i*chunkSize : min((i+1)*chunkSize, len(content))]
+		_, err := p.c.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+			// A piece that is there already belongs to a snapshot that is kept, and
+			// must not be made to expire, or to a publisher of the same content that
+			// may have died an hour ago, and must not expire before the commit.
+			pipe.SetNX(ctx, key, chunk, staging)
+			pipe.ExpireXX(ctx, key, staging)
+			return nil
+		})
+		if err != nil {
+			return staged{}, fmt.Errorf("writing %s: %w", key, err)
 		}
 	}
-	_, err = p.c.Pipelined(ctx, func(pipe redis.Pipeliner) error {
-		pipe.Del(ctx, staged)
-		for key, listings := range byKey {
-			value, err := json.Marshal(listings)
+	if _, err := readContent(ctx, p.c, p.keys, digest, len(content), chunks); err != nil {
+		return staged{}, fmt.Errorf("reading back: %w", err)
+	}
+	accounts, err := p.stageListings(ctx, s)
+	return staged{chunks, accounts}, err
+}
+
+// stageListings writes the hash for people and returns how many fields it has.
+// It is one transaction: half a hash would be a wrong answer, and one without an
+// end to its life would stay.
+func (p *Publisher) stageListings(ctx context.Context, s *screen.Snapshot) (int, error) {
+	byKey := listingsByKey(s)
+	key := p.keys.staged(s.Digest())
+	fields := make([]any, 0, 2000)
+	_, err := p.c.TxPipelined(ctx, func(pipe redis.Pipeliner) error {
+		write := func() {
+			if len(fields) > 0 {
+				pipe.HSet(ctx, key, fields...)
+				fields = fields[:0]
+			}
+		}
+		pipe.Del(ctx, key)
+		for account, listings := range byKey {
+			value, err := encodeShown(listings)
 			if err != nil {
 				return err
 			}
-			if fields = append(fields, key, value); len(fields) == cap(fields) {
-				write(pipe)
+			if fields = append(fields, account, value); len(fields) == cap(fields) {
+				write()
 			}
 		}
-		write(pipe)
-		pipe.Expire(ctx, staged, staging)
+		write()
+		pipe.Expire(ctx, key, staging)
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("writing %s: %w", staged, err)
+		return 0, fmt.Errorf("writing %s: %w", key, err)
 	}
-	return nil
+	return len(byKey), nil
 }
 
 // shownListing is a listing as it stands in the hash for people.
@@ -167,8 +177,17 @@ type shownListing struct {
 	Delisted string        `json:"delisted,omitempty"`
 }
 
+// encodeShown encodes listings of one account as JSON, letting "&" stand as it is.
+func encodeShown(listings []shownListing) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	err := e.Encode(listings)
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
+}
+
 // listingsByKey groups the listings of a snapshot by canonical key.
-func listingsByKey(s *screen.Snapshot) (map[string][]shownListing, error) {
+func listingsByKey(s *screen.Snapshot) map[string][]shownListing {
 	byKey := make(map[string][]shownListing, len(s.Listings()))
 	var parsed address.Parsed
 	for i := range s.Listings() {
@@ -189,13 +208,13 @@ func listingsByKey(s *screen.Snapshot) (map[string][]shownListing, error) {
 			byKey["text:"+l.Text] = append(byKey["text:"+l.Text], shown)
 		}
 	}
-	return byKey, nil
+	return byKey
 }
 
-func (p *Publisher) commit(ctx context.Context, previous, next *screen.Snapshot, chunks int, verified Verified) error {
+func (p *Publisher) commit(ctx context.Context, previous, next *screen.Snapshot, staged staged, verified Verified) error {
 	m := manifest{
 		Schema: schema, Sequence: next.Sequence, Digest: next.Digest().String(), CreatedAt: next.CreatedAt, Builder: p.Builder,
-		Size: len(next.Encoding()), Chunks: chunks, Listings: len(next.Listings()),
+		Size: len(next.Encoding()), Chunks: staged.chunks, Listings: len(next.Listings()),
 	}
 	for i := range next.Lists() {
 		l := &next.Lists()[i]
@@ -205,50 +224,57 @@ func (p *Publisher) commit(ctx context.Context, previous, next *screen.Snapshot,
 	if err != nil {
 		return err
 	}
-	previousDigest := ""
-	if previous.Sequence > 0 {
-		previousDigest = previous.Digest().String()
-	}
-	keys := append([]string{
-		p.keys.head(), p.keys.snapshots(), p.keys.verified(), p.keys.listings(), p.keys.staged(next.Digest()),
-	}, p.keys.chunks(next.Digest(), chunks)...)
-	args := []any{
-		strconv.FormatUint(previous.Sequence, 10), previousDigest,
-		strconv.Itoa(schema), strconv.FormatUint(next.Sequence, 10), next.Digest().String(), next.CreatedAt.Format(time.RFC3339Nano),
-		encoded, p.keys.changed(),
-	}
 	fields, err := encodeVerifications(next, verified)
 	if err != nil {
 		return err
 	}
+	keys := append([]string{
+		p.keys.head(), p.keys.snapshots(), p.keys.verified(), p.keys.listings(), p.keys.staged(next.Digest()),
+	}, p.keys.chunks(next.Digest(), staged.chunks)...)
+	args := append(expect(previous),
+		strconv.Itoa(schema), strconv.FormatUint(next.Sequence, 10), next.Digest().String(), next.CreatedAt.Format(time.RFC3339Nano),
+		encoded, staged.accounts, p.keys.changed())
 	for id, value := range fields {
 		args = append(args, id, value)
 	}
-	answer, err := commitScript.Run(ctx, p.c, keys, args...).Text()
+	return p.run(ctx, commitScript, previous, keys, args)
+}
+
+// expect returns what the head must be while s is current.
+func expect(s *screen.Snapshot) []any {
+	if s.Sequence == 0 {
+		return []any{"0", ""}
+	}
+	return []any{strconv.FormatUint(s.Sequence, 10), s.Digest().String()}
+}
+
+// run runs a script that does what it should, or changes nothing and says why.
+func (p *Publisher) run(ctx context.Context, script *redis.Script, expected *screen.Snapshot, keys []string, args []any) error {
+	answer, err := script.Run(ctx, p.c, keys, args...).Text()
 	switch {
 	case err != nil:
 		return err
 	case answer == "conflict":
-		return fmt.Errorf("%w: %s is not current any more", screen.ErrConflict, previous)
+		return fmt.Errorf("%w: %s is not current any more", screen.ErrConflict, expected)
 	case answer != "ok":
-		return fmt.Errorf("the commit script answered %q", answer)
+		return errors.New(answer)
 	}
 	return nil
 }
 
 // Verify records that lists of the current snapshot, which s must be, were
-// compared with their publishers and had not changed.
+// compared with their publishers and had not changed. screen.ErrConflict means
+// that s is not current any more, and that nothing was recorded.
 func (p *Publisher) Verify(ctx context.Context, s *screen.Snapshot, verified Verified) error {
 	fields, err := encodeVerifications(s, verified)
 	if err != nil || len(fields) == 0 {
 		return err
 	}
-	_, err = p.c.TxPipelined(ctx, func(pipe redis.Pipeliner) error {
-		pipe.HSet(ctx, p.keys.verified(), fields)
-		pipe.Publish(ctx, p.keys.changed(), "verified")
-		return nil
-	})
-	if err != nil {
+	args := append(expect(s), p.keys.changed())
+	for id, value := range fields {
+		args = append(args, id, value)
+	}
+	if err := p.run(ctx, verifyScript, s, []string{p.keys.head(), p.keys.verified()}, args); err != nil {
 		return fmt.Errorf("writing %s: %w", p.keys.verified(), err)
 	}
 	return nil

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"time"
@@ -46,24 +45,19 @@ func (r *Reader) Load(ctx context.Context) (*State, error) { return r.refresh(ct
 // refresh returns the current state, taking the snapshot from have when it is
 // still the current one.
 func (r *Reader) refresh(ctx context.Context, have *State) (*State, error) {
-	for attempt := 0; ; attempt++ {
-		h, err := readHead(ctx, r.c, r.keys)
-		if err != nil {
-			return nil, err
-		}
-		next := new(State)
-		if have != nil && have.Snapshot.Sequence == h.sequence && have.Snapshot.Digest() == h.digest && have.Snapshot.CreatedAt.Equal(h.createdAt) {
-			next.Snapshot = have.Snapshot
-		} else if next.Snapshot, err = load(ctx, r.c, r.keys, h); err != nil {
-			// A publisher may have retired what a slow reader was loading.
-			if attempt < 3 && errors.Is(err, redis.Nil) {
-				continue
-			}
-			return nil, err
-		}
-		next.Verified, err = readVerified(ctx, r.c, r.keys, next.Snapshot)
-		return next, err
+	var known *screen.Snapshot
+	if have != nil {
+		known = have.Snapshot
 	}
+	s, fields, err := current(ctx, r.c, r.keys, known)
+	if err != nil {
+		return nil, err
+	}
+	verified, err := decodeVerifications(s, fields)
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", r.keys.verified(), err)
+	}
+	return &State{Snapshot: s, Verified: verified}, nil
 }
 
 // Follow calls changed for every state that differs from the one before, first
@@ -78,11 +72,12 @@ func (r *Reader) Follow(ctx context.Context, have *State, changed func(*State), 
 	}
 	ticker := time.NewTicker(poll)
 	defer ticker.Stop()
-	// The driver connects again by itself and subscribes anew; what it misses
-	// meanwhile the ticker finds.
+	// The driver connects again by itself and subscribes anew. It tells when a
+	// subscription begins, and what was published before that is looked for then;
+	// what is missed in any other way the ticker finds.
 	sub := r.c.Subscribe(ctx, r.keys.changed())
 	defer sub.Close()
-	messages := sub.Channel(redis.WithChannelHealthCheckInterval(poll))
+	messages := sub.ChannelWithSubscriptions(redis.WithChannelHealthCheckInterval(poll))
 	for {
 		bounded, cancel := context.WithTimeout(ctx, time.Minute)
 		next, err := r.refresh(bounded, have)

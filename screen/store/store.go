@@ -1,11 +1,13 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"strconv"
 	"strings"
 	"sync"
@@ -31,8 +33,9 @@ const schema = 1
 // command neither blocks Redis nor fills its buffers.
 const chunkSize = 4 << 20
 
-// maxContent is the largest content that a Reader loads, in bytes.
-const maxContent = 4 << 30
+// maxContent is the largest content that is loaded, in bytes: room for millions
+// of listings, and no more memory than that for a manifest that lies.
+const maxContent = 1 << 30
 
 // Options say which Redis to talk to.
 type Options struct {
@@ -171,19 +174,6 @@ func decodeVerifications(s *screen.Snapshot, fields map[string]string) (Verified
 	return verified, nil
 }
 
-// readVerified reads what is known of the freshness of the lists of s.
-func readVerified(ctx context.Context, c redis.UniversalClient, k keys, s *screen.Snapshot) (Verified, error) {
-	fields, err := c.HGetAll(ctx, k.verified()).Result()
-	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", k.verified(), err)
-	}
-	verified, err := decodeVerifications(s, fields)
-	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", k.verified(), err)
-	}
-	return verified, nil
-}
-
 // head is what the head key holds.
 type head struct {
 	sequence  uint64
@@ -191,70 +181,139 @@ type head struct {
 	createdAt time.Time
 }
 
-// readHead returns ErrNoSnapshot when there is none.
-func readHead(ctx context.Context, c redis.UniversalClient, k keys) (head, error) {
-	f, err := c.HGetAll(ctx, k.head()).Result()
+// names reports whether s is the snapshot that the head names.
+func (h head) names(s *screen.Snapshot) bool {
+	return s != nil && s.Sequence == h.sequence && s.Digest() == h.digest && s.CreatedAt.Equal(h.createdAt)
+}
+
+// readHead returns the head and the verifications that stood beside it at the
+// same moment: a publish changes both, and one without the other would make
+// fresh lists look unverified. It returns ErrNoSnapshot when there is no head.
+func readHead(ctx context.Context, c redis.UniversalClient, k keys) (head, map[string]string, error) {
+	var before, verified, after *redis.MapStringStringCmd
+	for after == nil || !maps.Equal(before.Val(), after.Val()) {
+		// Not a transaction: a Redis that is out of memory refuses those, even of
+		// reads. Two heads are never the same, so equal ones enclose one moment.
+		_, _ = c.Pipelined(ctx, func(pipe redis.Pipeliner) error { // each command has its own error
+			before, verified, after = pipe.HGetAll(ctx, k.head()), pipe.HGetAll(ctx, k.verified()), pipe.HGetAll(ctx, k.head())
+			return nil
+		})
+		if err := cmp.Or(before.Err(), after.Err()); err != nil {
+			return head{}, nil, fmt.Errorf("reading %s: %w", k.head(), err)
+		}
+		if err := verified.Err(); err != nil {
+			return head{}, nil, fmt.Errorf("reading %s: %w", k.verified(), err)
+		}
+	}
+	if len(before.Val()) == 0 {
+		return head{}, nil, ErrNoSnapshot
+	}
+	h, err := parseHead(before.Val())
 	if err != nil {
-		return head{}, fmt.Errorf("reading %s: %w", k.head(), err)
+		return head{}, nil, fmt.Errorf("reading %s: %w", k.head(), err)
 	}
-	if len(f) == 0 {
-		return head{}, ErrNoSnapshot
+	return h, verified.Val(), nil
+}
+
+func parseHead(fields map[string]string) (h head, err error) {
+	if fields["schema"] != strconv.Itoa(schema) {
+		return head{}, fmt.Errorf("it has schema %q, this program reads %d", fields["schema"], schema)
 	}
-	if f["schema"] != strconv.Itoa(schema) {
-		return head{}, fmt.Errorf("%s has schema %q, this program reads %d", k.head(), f["schema"], schema)
+	if h.sequence, err = strconv.ParseUint(fields["sequence"], 10, 64); err != nil || h.sequence == 0 {
+		return head{}, fmt.Errorf("it has sequence %q", fields["sequence"])
 	}
-	var h head
-	if h.sequence, err = strconv.ParseUint(f["sequence"], 10, 64); err != nil || h.sequence == 0 {
-		return head{}, fmt.Errorf("%s has sequence %q", k.head(), f["sequence"])
+	if h.digest, err = screen.ParseDigest(fields["digest"]); err != nil {
+		return head{}, err
 	}
-	if h.digest, err = screen.ParseDigest(f["digest"]); err != nil {
-		return head{}, fmt.Errorf("%s: %w", k.head(), err)
-	}
-	if h.createdAt, err = time.Parse(time.RFC3339Nano, f["created_at"]); err != nil {
-		return head{}, fmt.Errorf("%s: created_at: %w", k.head(), err)
+	if h.createdAt, err = time.Parse(time.RFC3339Nano, fields["created_at"]); err != nil {
+		return head{}, fmt.Errorf("created_at: %w", err)
 	}
 	return h, nil
+}
+
+// parseManifest reads the manifest of the snapshot that a head names.
+func parseManifest(value string, h head) (m manifest, err error) {
+	if err := json.Unmarshal([]byte(value), &m); err != nil {
+		return manifest{}, fmt.Errorf("manifest: %w", err)
+	}
+	switch {
+	case m.Schema != schema:
+		return manifest{}, fmt.Errorf("manifest of schema %d, this program reads %d", m.Schema, schema)
+	case m.Sequence != h.sequence:
+		return manifest{}, fmt.Errorf("manifest of snapshot %d", m.Sequence)
+	case m.Digest != h.digest.String():
+		return manifest{}, fmt.Errorf("manifest has digest %.12q, the head %.12q", m.Digest, h.digest)
+	case m.Size < 0 || m.Size > maxContent || m.Chunks != (m.Size+chunkSize-1)/chunkSize:
+		return manifest{}, fmt.Errorf("manifest has %d bytes in %d pieces: not what this program reads", m.Size, m.Chunks)
+	}
+	return m, nil
+}
+
+// errMissing stands for the driver's error, which says "nil".
+var errMissing = errors.New("it is not there")
+
+func orMissing(err error) error {
+	if errors.Is(err, redis.Nil) {
+		return errMissing
+	}
+	return err
+}
+
+// current returns the current snapshot, which is have if that still is, and the
+// verifications, encoded, that stood beside its head.
+func current(ctx context.Context, c redis.UniversalClient, k keys, have *screen.Snapshot) (*screen.Snapshot, map[string]string, error) {
+	for attempt := 0; ; attempt++ {
+		h, verified, err := readHead(ctx, c, k)
+		if err != nil {
+			return nil, nil, err
+		}
+		if h.names(have) {
+			return have, verified, nil
+		}
+		s, err := load(ctx, c, k, h)
+		if err == nil {
+			return s, verified, nil
+		}
+		// A publisher may have retired what a slow reader was loading.
+		if attempt == 3 || !errors.Is(err, errMissing) {
+			return nil, nil, err
+		}
+	}
 }
 
 // load reads and verifies the snapshot that a head names.
 func load(ctx context.Context, c redis.UniversalClient, k keys, h head) (*screen.Snapshot, error) {
 	value, err := c.HGet(ctx, k.snapshots(), strconv.FormatUint(h.sequence, 10)).Result()
-	if err != nil {
-		return nil, fmt.Errorf("reading %s, field %d: %w", k.snapshots(), h.sequence, err)
-	}
 	var m manifest
-	if err := json.Unmarshal([]byte(value), &m); err != nil {
-		return nil, fmt.Errorf("reading %s, field %d: %w", k.snapshots(), h.sequence, err)
+	if err == nil {
+		m, err = parseManifest(value, h)
 	}
-	if m.Digest != h.digest.String() {
-		return nil, fmt.Errorf("snapshot %d has digest %.12s in %s and %.12s in its manifest", h.sequence, h.digest, k.head(), m.Digest)
+	if err != nil {
+		return nil, fmt.Errorf("reading %s, field %d: %w", k.snapshots(), h.sequence, orMissing(err))
 	}
-	if m.Size < 0 || m.Size > maxContent || m.Chunks != (m.Size+chunkSize-1)/chunkSize {
-		return nil, fmt.Errorf("snapshot %d has %d bytes in %d pieces: not what this program reads", h.sequence, m.Size, m.Chunks)
-	}
-	content, err := readContent(ctx, c, k, h.digest, m.Size, m.Chunks)
+	s, err := readContent(ctx, c, k, h.digest, m.Size, m.Chunks)
 	if err != nil {
 		return nil, err
-	}
-	s, err := screen.DecodeVerified(content, h.digest)
-	if err != nil {
-		return nil, fmt.Errorf("snapshot %d: %w", h.sequence, err)
 	}
 	return s.Named(h.sequence, h.createdAt), nil
 }
 
-// readContent joins the pieces of a content. It does not check the digest.
-func readContent(ctx context.Context, c redis.UniversalClient, k keys, d screen.Digest, size, chunks int) ([]byte, error) {
+// readContent joins the pieces of a content and verifies it.
+func readContent(ctx context.Context, c redis.UniversalClient, k keys, d screen.Digest, size, chunks int) (*screen.Snapshot, error) {
 	content := make([]byte, 0, size)
 	for _, key := range k.chunks(d, chunks) {
 		chunk, err := c.Get(ctx, key).Bytes()
 		if err != nil {
-			return nil, fmt.Errorf("reading %s: %w", key, err)
+			return nil, fmt.Errorf("reading %s: %w", key, orMissing(err))
 		}
-		if len(content)+len(chunk) > size {
-			return nil, fmt.Errorf("%s: more than the %d bytes of the manifest", key, size)
+		if want := min(chunkSize, size-len(content)); len(chunk) != want {
+			return nil, fmt.Errorf("reading %s: it has %d bytes, want %d", key, len(chunk), want)
 		}
 		content = append(content, chunk...)
 	}
-	return content, nil
+	s, err := screen.DecodeVerified(content, d)
+	if err != nil {
+		return nil, fmt.Errorf("reading %s*: %w", k.content(d), err)
+	}
+	return s, nil
 }

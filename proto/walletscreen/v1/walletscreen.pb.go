@@ -785,12 +785,13 @@ type ScreenAddressesRequest struct {
 	AsOf string `protobuf:"bytes,4,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
 	// min_snapshot asks for an answer at least as fresh as this sequence number,
 	// one that the caller has seen elsewhere. The server waits for it briefly (at
-	// most two seconds and never past the deadline of the call), then fails with
+	// most two seconds, and never to the deadline of the call), then fails with
 	// FAILED_PRECONDITION and SNAPSHOT_NOT_REACHED. 0 means any.
 	MinSnapshot uint64 `protobuf:"varint,5,opt,name=min_snapshot,json=minSnapshot,proto3" json:"min_snapshot,omitempty"`
 	// snapshot asks for an answer from exactly this sequence number, to recompute
-	// an earlier one. FAILED_PRECONDITION with SNAPSHOT_NOT_HELD when the server
-	// does not hold it. 0 means the newest. Setting both this and a min_snapshot
+	// an earlier one. One that is yet to come is waited for as min_snapshot is.
+	// FAILED_PRECONDITION with SNAPSHOT_NOT_HELD when the server does not hold it.
+	// 0 means the newest. Setting both this and a min_snapshot
 	// greater than it is INVALID_ARGUMENT with INVALID_SNAPSHOT.
 	Snapshot uint64 `protobuf:"varint,6,opt,name=snapshot,proto3" json:"snapshot,omitempty"`
 	// max_list_age tightens the server's own limit on the age of lists (time since
@@ -904,7 +905,10 @@ func (x *ScreenAddressesRequest) GetReceipt() bool {
 	return false
 }
 
-// ScreenAddressesResponse answers one ScreenAddressesRequest.
+// ScreenAddressesResponse answers one ScreenAddressesRequest. It is a few bytes an
+// address unless many of them are listed: then it may take some 500 bytes an
+// address, more than the 4 MiB that many gRPC clients receive at most by default.
+// A client that sends thousands of addresses at a time should allow 64 MiB.
 type ScreenAddressesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// results holds exactly one result for each address, in request order.

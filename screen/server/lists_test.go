@@ -1,0 +1,127 @@
+package server
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/testing/protocmp"
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	pb "walletscreen/proto/walletscreen/v1"
+	"walletscreen/screen"
+)
+
+func TestGetSnapshot(t *testing.T) {
+	in := install(t, Config{MaxListAge: 26 * time.Hour, Version: "v1.2.3"})
+	s := merged(t, published(t), own, 20251001, "own", party("x", "unreadable", evm), party("y", evm)).Named(8, noon)
+	in.server.Swap(State{Snapshot: s, Verified: verified(noon.Add(-time.Hour), sdn.ID)})
+	get := func() *pb.GetSnapshotResponse {
+		t.Helper()
+		res, err := in.lists.GetSnapshot(t.Context(), &pb.GetSnapshotRequest{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return res
+	}
+	limit := durationpb.New(26 * time.Hour)
+	ownPublication := &pb.PublicationRef{PublishedOn: "2025-10-01", Sha256: digest("own")}
+	want := &pb.GetSnapshotResponse{
+		Snapshot: &pb.SnapshotRef{Sequence: 8, Digest: s.Digest().String(), CreatedAt: timestamppb.New(noon)},
+		Lists: []*pb.ListStatus{
+			{
+				ListId: "own", Kind: pb.ListKind_LIST_KIND_INTERNAL, Authority: "we", Name: "Our own list",
+				Publication: ownPublication, FirstPublication: ownPublication, Publications: 1,
+				Age: durationpb.New(34*24*time.Hour + 12*time.Hour), MaxAge: limit, Stale: true,
+				Records: 10, Parties: 2, Rows: 3, Addresses: 2, Unparsed: 1, AddedRows: 3,
+			},
+			{
+				ListId: "us-ofac-sdn", Kind: pb.ListKind_LIST_KIND_DESIGNATION, Authority: "OFAC", Name: "SDN List", Url: "https://example.org/sdn",
+				Publication:      &pb.PublicationRef{PublishedOn: "2025-11-04", Sha256: digest("2")},
+				FirstPublication: &pb.PublicationRef{PublishedOn: "2025-10-30", Sha256: digest("1")}, Publications: 2,
+				Source: "https://example.org/file", VerifiedAt: timestamppb.New(noon.Add(-time.Hour)), Age: durationpb.New(time.Hour), MaxAge: limit,
+				Records: 10, Parties: 1, Rows: 1, Addresses: 1, Delisted: 1, AddedRows: 1, RemovedRows: 1,
+			},
+		},
+		LoadedAt:      timestamppb.New(noon),
+		ServerVersion: "v1.2.3",
+	}
+	if diff := cmp.Diff(want, get(), protocmp.Transform()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+
+	// News of the freshness of the same snapshot is no new snapshot.
+	in.clock.set(noon.Add(time.Minute))
+	in.server.Swap(State{Snapshot: s, Verified: verified(noon.Add(time.Minute), sdn.ID, own.ID)})
+	got := get()
+	if !got.LoadedAt.AsTime().Equal(noon) {
+		t.Errorf("loaded at %s, want %s", got.LoadedAt.AsTime(), noon)
+	}
+	for _, l := range got.Lists {
+		if l.Stale || l.Age.AsDuration() != 0 {
+			t.Errorf("%s: stale %t, age %s after it was compared", l.ListId, l.Stale, l.Age.AsDuration())
+		}
+	}
+	next := merged(t, s, own, 20251105, "own 2", party("x", evm)).Named(9, noon)
+	in.server.Swap(State{Snapshot: next})
+	if got := get(); got.Snapshot.Sequence != 9 || !got.LoadedAt.AsTime().Equal(noon.Add(time.Minute)) {
+		t.Errorf("snapshot %v, loaded at %s", got.Snapshot, got.LoadedAt.AsTime())
+	}
+}
+
+func TestMethodsNotOffered(t *testing.T) {
+	in := install(t, Config{})
+	in.server.Swap(State{Snapshot: published(t)})
+	ctx := within(t)
+	for method, call := range map[string]func() error{
+		"ScreenAddressStream": func() error {
+			stream, err := in.screening.ScreenAddressStream(ctx)
+			if err != nil {
+				return err
+			}
+			_, err = stream.Recv()
+			return err
+		},
+		"GetAddressHistory": func() error {
+			_, err := in.lists.GetAddressHistory(ctx, &pb.GetAddressHistoryRequest{Address: evm})
+			return err
+		},
+		"WatchChanges": func() error {
+			stream, err := in.lists.WatchChanges(ctx, &pb.WatchChangesRequest{})
+			if err != nil {
+				return err
+			}
+			_, err = stream.Recv()
+			return err
+		},
+		"ExportSnapshot": func() error {
+			stream, err := in.lists.ExportSnapshot(ctx, &pb.ExportSnapshotRequest{})
+			if err != nil {
+				return err
+			}
+			_, err = stream.Recv()
+			return err
+		},
+	} {
+		t.Run(method, func(t *testing.T) {
+			wantFailure(t, call(), codes.Unimplemented, pb.ErrorReason_ERROR_REASON_NOT_OFFERED, 0, map[string]string{"method": method})
+		})
+	}
+}
+
+func TestFactsAtTheTimeAskedAbout(t *testing.T) {
+	in := install(t, Config{})
+	renamed := party("1", evm)
+	renamed.Facts.Name = "Renamed"
+	s := merged(t, screen.Empty(), sdn, 20251001, "1", party("1", evm))
+	s = merged(t, s, sdn, 20251101, "2", renamed)
+	in.server.Swap(State{Snapshot: s})
+	for asOf, want := range map[string]string{"2025-10-31": "Party 1", "2025-11-01": "Renamed", "": "Renamed"} {
+		got := in.screenOne(t, &pb.ScreenAddressesRequest{Addresses: []string{evm}, AsOf: asOf})
+		if name := got.Matches[0].Listing.PartyName; name != want {
+			t.Errorf("as of %q: %q, want %q", asOf, name, want)
+		}
+	}
+}

@@ -1,0 +1,87 @@
+package store
+
+import (
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"walletscreen/screen"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// TestSchema compares all that one published snapshot leaves in Redis with a file,
+// so that a change of the schema is seen. One that old readers cannot follow
+// needs another schema number.
+func TestSchema(t *testing.T) {
+	p, _ := startRedis(t)
+	publisher := newPublisher(t, p.Options)
+	previous := mustPublish(t, publisher, 1, opaque, tron)
+	verified := Verified{sdn.ID: {At: time.Date(2025, 2, 1, 12, 30, 0, 0, time.UTC), Source: "https://example.com/sdn.xml"}}
+	published, err := publisher.Publish(t.Context(), previous, merge(t, previous, sdn, 2, tron, evm), verified)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dump := p.dump(t)
+	var b strings.Builder
+	const then = "2025-02-01T12:00:00.001Z" // both may be of one millisecond
+	normalize := strings.NewReplacer(previous.CreatedAt.Format(time.RFC3339Nano), then, published.CreatedAt.Format(time.RFC3339Nano), then)
+	for _, key := range slices.Sorted(maps.Keys(dump)) {
+		fmt.Fprintf(&b, "%s\n", key)
+		for line := range strings.Lines(dump[key] + "\n") {
+			fmt.Fprintf(&b, "\t%s", normalize.Replace(line))
+		}
+	}
+	const file = "testdata/schema.golden.txt"
+	if *update {
+		if err := os.WriteFile(file, []byte(b.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b.String() != string(want) {
+		t.Errorf("what stands in Redis is not what %s says (-update writes it anew):\n%s", file, b.String())
+	}
+	mustLoad(t, p.Options, published)
+}
+
+// FuzzState reads what a head, a manifest and a verification may hold.
+func FuzzState(f *testing.F) {
+	s := merge(f, screen.Empty(), sdn, 1, tron)
+	digest := s.Digest().String()
+	f.Add("1", "1", digest, "2025-02-01T12:00:00Z", `{"schema":1,"sequence":1,"digest":"`+digest+`","size":4194305,"chunks":2}`,
+		`{"sha256":"`+s.List(sdn.ID).Current().Digest.String()+`","verified_at":"2025-02-01T12:00:00Z","source":"a file"}`)
+	f.Add("2", "0", "", "", "{}", "{}")
+	f.Fuzz(func(t *testing.T, schemaText, sequence, digest, createdAt, manifest, verification string) {
+		h, err := parseHead(map[string]string{"schema": schemaText, "sequence": sequence, "digest": digest, "created_at": createdAt})
+		if err == nil {
+			if h.sequence == 0 || h.digest.String() != digest {
+				t.Errorf("read %v", h)
+			}
+			if m, err := parseManifest(manifest, h); err == nil {
+				pieces := max(0, m.Chunks-1)*chunkSize < m.Size || m.Size == 0
+				if m.Size < 0 || m.Size > maxContent || m.Chunks*chunkSize < m.Size || !pieces || m.Digest != digest || m.Sequence != h.sequence {
+					t.Errorf("read %+v", m)
+				}
+			}
+		}
+		if verified, err := decodeVerifications(s, map[string]string{string(sdn.ID): verification}); err == nil && len(verified) > 0 {
+			fields, err := encodeVerifications(s, verified)
+			if err != nil {
+				return // a year that JSON cannot write
+			}
+			again, err := decodeVerifications(s, fields)
+			if err != nil || !maps.EqualFunc(again, verified, sameVerification) {
+				t.Errorf("%v became %v, %v", verified, again, err)
+			}
+		}
+	})
+}
