@@ -44,7 +44,9 @@ type serveCmd struct {
 	Insecure   bool          `help:"Allow addresses other than loopback although nothing encrypts or authenticates the connection."`
 	MaxListAge time.Duration `default:"26h" help:"Time since a list was last compared with its publisher past which it cannot say that something is not listed: the server then is not ready, and answers CANNOT_SCREEN instead of NOT_LISTED. LISTED is still answered. Not enforced on builtin lists."`
 	CacheDir   string        `type:"existingdir" help:"Folder to keep the last good snapshot in, so that the server can start while Redis is down. One server, one folder."`
+	Require    []string      `name:"require-list" placeholder:"LIST" help:"A list without which the server is not ready, and questions that name no lists cannot be answered NOT_LISTED; repeatable. Without it the server answers from whatever lists are loaded."`
 	LogFormat  string        `enum:"text,json" default:"text" help:"Format of the log on standard error: ${enum}."`
+	LogLevel   string        `enum:"debug,info,warn,error" default:"info" help:"What to log: ${enum}. debug has a line for each request, with its id and counts and never with an address."`
 
 	storeFlags `embed:""`
 }
@@ -61,13 +63,27 @@ func (c *serveCmd) Run(ctx context.Context, s std) error {
 			return err
 		}
 	}
-	log := slog.New(slog.NewTextHandler(s.err, nil))
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.LogLevel)); err != nil {
+		return usagef("--log-level: %v", err)
+	}
+	log := slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: level}))
 	if c.LogFormat == "json" {
-		log = slog.New(slog.NewJSONHandler(s.err, nil))
+		log = slog.New(slog.NewJSONHandler(s.err, &slog.HandlerOptions{Level: level}))
+	}
+	if c.Insecure {
+		log.Warn("--insecure: nothing encrypts or authenticates connections", "listen", c.Listen, "ops_listen", c.OpsListen)
 	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	srv := server.New(server.Config{MaxListAge: c.MaxListAge, Version: version(), Log: log, Metrics: registry})
+	config := server.Config{MaxListAge: c.MaxListAge, Version: version(), Log: log, Metrics: registry}
+	for _, id := range c.Require {
+		if err := screen.ListID(id).Validate(); err != nil {
+			return usagef("--require-list: %v", err)
+		}
+		config.Require = append(config.Require, screen.ListID(id))
+	}
+	srv := server.New(config)
 
 	// A group that ends when the first of its parts does.
 	ctx, cancel := context.WithCancel(ctx)
@@ -83,7 +99,7 @@ func (c *serveCmd) Run(ctx context.Context, s std) error {
 		return fmt.Errorf("listening: %w", err)
 	}
 	defer listener.Close()
-	c.follow(ctx, group, reader, builtinDigest, srv, log)
+	c.follow(ctx, group, reader, builtinDigest, srv, registry, log)
 	if c.OpsListen != "" {
 		if err := c.serveOps(ctx, group, srv, registry, log); err != nil {
 			return err
@@ -153,20 +169,24 @@ func (c *serveCmd) openStore(ctx context.Context, log *slog.Logger) (*store.Read
 
 // follow hands every snapshot to the server: the cached one, then the first that
 // the store has, then whatever follows.
-func (c *serveCmd) follow(ctx context.Context, group *errgroup.Group, reader *store.Reader, builtinDigest screen.Digest, srv *server.Server, log *slog.Logger) {
+func (c *serveCmd) follow(ctx context.Context, group *errgroup.Group, reader *store.Reader, builtinDigest screen.Digest, srv *server.Server, metrics *prometheus.Registry, log *slog.Logger) {
 	var cache *store.Cache
 	var have *store.State
 	if c.CacheDir != "" {
 		cache = &store.Cache{Dir: c.CacheDir}
 		var err error
 		switch have, err = cache.Load(); {
-		case err == nil:
+		case have != nil:
+			if err != nil {
+				log.Error("how fresh the cached lists are is not known", "err", err)
+			}
 			srv.Swap(server.State{Snapshot: have.Snapshot, Verified: have.Verified})
 			log.Info("serving the cached snapshot until Redis answers", "snapshot", have.Snapshot.Sequence, "digest", have.Snapshot.Digest().String())
 		case !errors.Is(err, store.ErrNoSnapshot):
 			log.Error("the cached snapshot cannot be used", "err", err)
 		}
 	}
+	var cached *screen.Snapshot
 	changed := func(next *store.State) {
 		begin := time.Now()
 		isNew := have == nil || have.Snapshot != next.Snapshot
@@ -177,13 +197,25 @@ func (c *serveCmd) follow(ctx context.Context, group *errgroup.Group, reader *st
 				"lists", len(next.Snapshot.Lists()), "listings", len(next.Snapshot.Listings()), "took", time.Since(begin))
 		}
 		if cache != nil {
-			if err := cache.Save(next, isNew); err != nil {
+			if err := cache.Save(next, next.Snapshot != cached); err != nil {
 				log.Error("caching the snapshot", "err", err)
+			} else {
+				cached = next.Snapshot
 			}
 		}
 	}
+	up := prometheus.NewGauge(prometheus.GaugeOpts{Name: "walletscreen_store_up", Help: "1 when the last look for a new snapshot succeeded."})
+	metrics.MustRegister(up)
+	up.Set(1)
 	var lastFailure string
 	failed := func(err error) {
+		if err == nil {
+			lastFailure = ""
+			up.Set(1)
+			log.Info("Redis answers again")
+			return
+		}
+		up.Set(0)
 		// The same failure every few seconds is one fact.
 		if err.Error() == lastFailure {
 			return
@@ -205,7 +237,7 @@ func (c *serveCmd) follow(ctx context.Context, group *errgroup.Group, reader *st
 	}
 	group.Go(func() error {
 		defer reader.Close()
-		_ = reader.Follow(ctx, have, func(next *store.State) { lastFailure = ""; changed(next) }, failed)
+		_ = reader.Follow(ctx, have, changed, failed)
 		return nil
 	})
 }

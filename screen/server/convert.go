@@ -53,6 +53,8 @@ func listing(s *screen.Snapshot, l *screen.Listing, on screen.Date) *pb.Listing 
 		Comment:     l.Comment,
 		ListedOn:    from.String(),
 		DelistedOn:  until.String(),
+		// A date that the list prints for the row is no first sight of ours.
+		ListedBefore: l.Listed == 1 && l.ListedOn == 0,
 	}
 	if m.SourceUrl == "" {
 		m.SourceUrl = list.URL

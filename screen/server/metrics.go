@@ -18,6 +18,8 @@ type metrics struct {
 	reasons  *prometheus.CounterVec
 	swaps    prometheus.Counter
 	panics   prometheus.Counter
+
+	regressions *prometheus.CounterVec
 }
 
 func newMetrics(s *Server, reg prometheus.Registerer) *metrics {
@@ -40,8 +42,11 @@ func newMetrics(s *Server, reg prometheus.Registerer) *metrics {
 			Name: "walletscreen_panics_total", Help: "Calls that ended in a defect of the server.",
 		}),
 	}
+	m.regressions = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "walletscreen_list_regressions_total", Help: "New snapshots in which a list was gone or older than before.",
+	}, []string{"list"})
 	if reg != nil {
-		reg.MustRegister(m.duration, m.verdicts, m.reasons, m.swaps, m.panics, &listCollector{s})
+		reg.MustRegister(m.duration, m.verdicts, m.reasons, m.swaps, m.panics, m.regressions, &listCollector{s})
 	}
 	return m
 }

@@ -3,11 +3,13 @@ package server
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strconv"
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	pb "walletscreen/proto/walletscreen/v1"
@@ -19,7 +21,12 @@ import (
 func (s *Server) ScreenAddresses(ctx context.Context, req *pb.ScreenAddressesRequest) (*pb.ScreenAddressesResponse, error) {
 	begin := time.Now()
 	res, err := s.screen(ctx, req)
-	s.metrics.observe(res, err, time.Since(begin))
+	took := time.Since(begin)
+	s.metrics.observe(res, err, took)
+	if s.cfg.Log.Enabled(ctx, slog.LevelDebug) {
+		s.cfg.Log.LogAttrs(ctx, slog.LevelDebug, "screened", slog.String("request_id", req.GetRequestId()), slog.Int("addresses", len(req.GetAddresses())),
+			slog.Uint64("snapshot", res.GetSnapshot().GetSequence()), slog.Duration("took", took), slog.String("code", status.Code(err).String()))
+	}
 	return res, err
 }
 
@@ -56,6 +63,7 @@ func (s *Server) screen(ctx context.Context, req *pb.ScreenAddressesRequest) (*p
 		return limit > 0 && sv.age(list, now) > limit
 	}
 	query.Stale = func(id screen.ListID) bool { return stale(sv.Snapshot.List(id)) }
+	s.require(&query, sv)
 
 	screener := sv.index.Screener(query)
 	res := &pb.ScreenAddressesResponse{
@@ -94,6 +102,19 @@ func (s *Server) screen(ctx context.Context, req *pb.ScreenAddressesRequest) (*p
 		res.ValidUntil = timestamppb.New(validUntil)
 	}
 	return res, nil
+}
+
+// require adds the lists that the operator requires and are not loaded to a
+// question about all lists: it cannot be answered without them.
+func (s *Server) require(query *screen.Query, sv *served) {
+	missing := slices.DeleteFunc(slices.Clone(s.cfg.Require), func(id screen.ListID) bool { return sv.Snapshot.List(id) != nil })
+	if len(query.Lists) > 0 || len(missing) == 0 {
+		return
+	}
+	for i := range sv.Snapshot.Lists() {
+		query.Lists = append(query.Lists, sv.Snapshot.Lists()[i].ID)
+	}
+	query.Lists = append(query.Lists, missing...)
 }
 
 // query checks a request and makes a query of it, all but its Stale.

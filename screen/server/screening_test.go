@@ -51,7 +51,7 @@ func TestWholeAnswer(t *testing.T) {
 					Aliases:   []*pb.Alias{{Name: "Hidden Cobra", Type: "a.k.a.", Weak: true}},
 					Entries:   []*pb.EntryEvent{{LegalBasis: "undated"}, {Date: "2019-09-13", LegalBasis: "Executive Order 13722"}},
 					SourceIds: []string{"1", "2"}, Reliability: "Confirmed", Comment: "remark",
-					ListedOn: "2025-11-04", Canonical: "evm:" + evmLower[2:],
+					ListedOn: "2025-11-04", ListedBefore: true, Canonical: "evm:" + evmLower[2:],
 				}}},
 			},
 			{

@@ -50,6 +50,9 @@ type Config struct {
 	// MaxListAge is the age past which a list cannot say that something is not
 	// listed; 0 enforces nothing.
 	MaxListAge time.Duration
+	// Require are lists without which the server is not ready, and questions that
+	// name no lists cannot be answered NotListed.
+	Require []screen.ListID
 	// Version is the version of the program, returned by GetSnapshot.
 	Version string
 	// Now is the clock; nil means time.Now.
@@ -75,6 +78,7 @@ type Server struct {
 	mu       sync.Mutex    // guards what follows
 	swapped  chan struct{} // closed and replaced at every Swap
 	ready    bool          // what health says of ScreeningService
+	why      string        // why it is not ready
 	draining bool
 }
 
@@ -105,7 +109,7 @@ func New(cfg Config) *Server {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{cfg: cfg, health: health.NewServer(), swapped: make(chan struct{})}
+	s := &Server{cfg: cfg, health: health.NewServer(), swapped: make(chan struct{}), why: noSnapshot}
 	// A new health server says SERVING. "" is liveness and stays so.
 	s.health.SetServingStatus(ScreeningService, healthpb.HealthCheckResponse_NOT_SERVING)
 	s.metrics = newMetrics(s, cfg.Metrics)
@@ -133,6 +137,9 @@ func (s *Server) Swap(state State) {
 	next.ref = &pb.SnapshotRef{
 		Sequence: state.Snapshot.Sequence, Digest: state.Snapshot.Digest().String(), CreatedAt: timestamppb.New(state.Snapshot.CreatedAt),
 	}
+	if old := s.current.Load(); old != nil {
+		s.regressions(old.Snapshot, next.Snapshot)
+	}
 	s.mu.Lock()
 	s.current.Store(next)
 	close(s.swapped)
@@ -142,6 +149,29 @@ func (s *Server) Swap(state State) {
 	s.assess()
 }
 
+// regressions reports what a new snapshot lost of an old one. It may be meant, a
+// rollback or a list that was dropped; it may be a loader that began anew from an
+// empty store. Either way an operator must know.
+func (s *Server) regressions(old, next *screen.Snapshot) {
+	if old == next {
+		return
+	}
+	for i := range old.Lists() {
+		was := &old.Lists()[i]
+		switch is := next.List(was.ID); {
+		case is == nil:
+			s.metrics.regressions.WithLabelValues(string(was.ID)).Inc()
+			s.cfg.Log.Error("a list is gone from the new snapshot", "list", was.ID, "snapshot", next.Sequence)
+		case is.Current().PublishedOn < was.Current().PublishedOn:
+			s.metrics.regressions.WithLabelValues(string(was.ID)).Inc()
+			s.cfg.Log.Error("a list is older in the new snapshot", "list", was.ID, "snapshot", next.Sequence,
+				"published", is.Current().PublishedOn.String(), "before", was.Current().PublishedOn.String())
+		}
+	}
+}
+
+const noSnapshot = "no snapshot is loaded"
+
 // assess sets readiness: a snapshot is loaded, it has lists, and every list is
 // within the age limit.
 func (s *Server) assess() {
@@ -149,11 +179,16 @@ func (s *Server) assess() {
 	// not overwrite what was found of a new one.
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	ready, why := false, "no snapshot is loaded"
+	ready, why := false, noSnapshot
 	if sv := s.current.Load(); sv != nil {
 		ready, why = true, ""
 		if len(sv.Snapshot.Lists()) == 0 {
 			ready, why = false, "the snapshot has no lists"
+		}
+		for _, id := range s.cfg.Require {
+			if sv.Snapshot.List(id) == nil {
+				ready, why = false, fmt.Sprintf("list %s is required and not loaded", id)
+			}
 		}
 		now := s.cfg.Now()
 		for i := range sv.Snapshot.Lists() {
@@ -163,10 +198,10 @@ func (s *Server) assess() {
 			}
 		}
 	}
-	if s.draining || ready == s.ready {
+	if s.draining || ready == s.ready && why == s.why {
 		return
 	}
-	s.ready = ready
+	s.ready, s.why = ready, why
 	status := healthpb.HealthCheckResponse_NOT_SERVING
 	if ready {
 		status = healthpb.HealthCheckResponse_SERVING

@@ -769,7 +769,7 @@ type ScreenAddressesRequest struct {
 	// INVALID_NETWORK.
 	Network string `protobuf:"bytes,2,opt,name=network,proto3" json:"network,omitempty"`
 	// list_ids are the lists to screen against ("us-ofac-sdn"). None means every
-	// list that the server has loaded. An id that is not loaded turns
+	// list that the server has loaded, and those that its operator requires. An id that is not loaded turns
 	// VERDICT_NOT_LISTED into VERDICT_CANNOT_SCREEN with REASON_NOT_LOADED; what
 	// the other lists say is still answered. Repeated ids count once. An id that
 	// no list can have (other than 1 to 64 lower-case letters, digits and
@@ -801,7 +801,8 @@ type ScreenAddressesRequest struct {
 	// limit alone. Zero or negative is INVALID_ARGUMENT with INVALID_MAX_LIST_AGE.
 	MaxListAge *durationpb.Duration `protobuf:"bytes,7,opt,name=max_list_age,json=maxListAge,proto3" json:"max_list_age,omitempty"`
 	// request_id is the caller's own id for the batch, at most 128 printable ASCII
-	// characters; it is returned, and logged beside counts. It must not contain
+	// characters; it is returned, and logged beside counts where requests are
+	// logged. It must not contain
 	// an address. Longer or other text is INVALID_ARGUMENT with
 	// INVALID_REQUEST_ID.
 	RequestId string `protobuf:"bytes,8,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
@@ -1188,8 +1189,7 @@ type Listing struct {
 	// publication does not say.
 	EntryDate string `protobuf:"bytes,11,opt,name=entry_date,json=entryDate,proto3" json:"entry_date,omitempty"`
 	// listed is the first publication, of those loaded, that carries the listing.
-	// When it is the first publication of the list that was ever loaded, the
-	// address may have been listed before.
+	// See listed_before.
 	Listed *PublicationRef `protobuf:"bytes,12,opt,name=listed,proto3" json:"listed,omitempty"`
 	// delisted is the first publication that no longer carries the listing; unset
 	// while it is listed.
@@ -1214,7 +1214,10 @@ type Listing struct {
 	// canonical is the canonical key of the account ("tron:00ee...": kind and
 	// payload in hex), "" when the published text is no address that can be read
 	// and only matches itself.
-	Canonical     string `protobuf:"bytes,22,opt,name=canonical,proto3" json:"canonical,omitempty"`
+	Canonical string `protobuf:"bytes,22,opt,name=canonical,proto3" json:"canonical,omitempty"`
+	// listed_before is set when listed is the first publication of the list that
+	// was ever loaded: the address may have been listed before it.
+	ListedBefore  bool `protobuf:"varint,23,opt,name=listed_before,json=listedBefore,proto3" json:"listed_before,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1401,6 +1404,13 @@ func (x *Listing) GetCanonical() string {
 		return x.Canonical
 	}
 	return ""
+}
+
+func (x *Listing) GetListedBefore() bool {
+	if x != nil {
+		return x.ListedBefore
+	}
+	return false
 }
 
 // Alias is another name of a party.
@@ -2718,7 +2728,7 @@ const file_walletscreen_v1_walletscreen_proto_rawDesc = "" +
 	"\bwarnings\x18\x04 \x03(\x0e2\x18.walletscreen.v1.WarningR\bwarningsJ\x04\b\x05\x10\x10\"i\n" +
 	"\x05Match\x12,\n" +
 	"\x05basis\x18\x01 \x01(\x0e2\x16.walletscreen.v1.BasisR\x05basis\x122\n" +
-	"\alisting\x18\x02 \x01(\v2\x18.walletscreen.v1.ListingR\alisting\"\x9a\x06\n" +
+	"\alisting\x18\x02 \x01(\v2\x18.walletscreen.v1.ListingR\alisting\"\xbf\x06\n" +
 	"\aListing\x12\x17\n" +
 	"\alist_id\x18\x01 \x01(\tR\x06listId\x12-\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x19.walletscreen.v1.ListKindR\x04kind\x12\x1c\n" +
@@ -2748,7 +2758,8 @@ const file_walletscreen_v1_walletscreen_proto_rawDesc = "" +
 	"\tlisted_on\x18\x14 \x01(\tR\blistedOn\x12\x1f\n" +
 	"\vdelisted_on\x18\x15 \x01(\tR\n" +
 	"delistedOn\x12\x1c\n" +
-	"\tcanonical\x18\x16 \x01(\tR\tcanonical\"C\n" +
+	"\tcanonical\x18\x16 \x01(\tR\tcanonical\x12#\n" +
+	"\rlisted_before\x18\x17 \x01(\bR\flistedBefore\"C\n" +
 	"\x05Alias\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12\x12\n" +
