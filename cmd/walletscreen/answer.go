@@ -96,10 +96,14 @@ func party(l *pb.Listing) string {
 
 // since is the interval of a listing.
 func since(l *pb.Listing) string {
-	if l.GetDelistedOn() != "" {
-		return l.GetListedOn() + " to " + l.GetDelistedOn()
+	from := l.GetListedOn()
+	if l.GetListedBefore() {
+		from = "by " + from
 	}
-	return l.GetListedOn()
+	if l.GetDelistedOn() != "" {
+		return from + " to " + l.GetDelistedOn()
+	}
+	return from
 }
 
 // note says what the verdict alone does not.

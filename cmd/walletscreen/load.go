@@ -12,7 +12,7 @@ import (
 )
 
 type loadCmd struct {
-	Source    []string      `sep:"\n" placeholder:"LIST=FILE-or-URL" help:"A list to load, and where from; repeatable. LIST alone means the publisher's own address. Several of one list are imported in order of their dates. None at all means every published list. A LIST that is no published one is your own: a CSV file (see docs/custom-lists.md)."`
+	Source    []string      `sep:"\n" placeholder:"LIST=FILE-or-URL" help:"A list to load, and where from; repeatable. LIST alone means the publisher's own address. Several of one list are imported in order of their dates. A publisher's list that is read from the same file again counts as compared with its publisher when the file was last written, not when it was read. None at all means every published list. A LIST that is no published one is your own: a CSV file (see docs/custom-lists.md)."`
 	Every     time.Duration `placeholder:"DURATION" help:"Stay and load again after this time, for example 1h. Without it, load once."`
 	DryRun    bool          `help:"Print what would change, and change nothing."`
 	Release   bool          `help:"Let through a change that a guard would hold, such as the loss of half a list."`

@@ -45,7 +45,8 @@ func (c Cache) Save(s *State, snapshotChanged bool) error {
 	return nil
 }
 
-// Load returns the state saved last, verified, or ErrNoSnapshot.
+// Load returns the state saved last, verified, or ErrNoSnapshot. A state together
+// with an error is one whose freshness cannot be read, and so is not known.
 func (c Cache) Load() (*State, error) {
 	data, err := os.ReadFile(c.snapshotFile())
 	if errors.Is(err, fs.ErrNotExist) {
@@ -75,7 +76,7 @@ func (c Cache) Load() (*State, error) {
 		state.Verified, err = decodeVerifications(s, fields)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("reading cached freshness from %s: %w", c.verifiedFile(), err)
+		return state, fmt.Errorf("reading cached freshness from %s: %w", c.verifiedFile(), err)
 	}
 	return state, nil
 }

@@ -75,11 +75,26 @@ func (f *follower) wantFailure(want error) error {
 	for deadline := time.After(limit); ; {
 		select {
 		case err := <-f.failed:
-			if want == nil || errors.Is(err, want) {
+			if err != nil && (want == nil || errors.Is(err, want)) {
 				return err
 			}
 		case <-deadline:
 			f.t.Fatalf("the reader reported no failure %v", want)
+		}
+	}
+}
+
+// wantRecovery waits until it is reported that a failure is over.
+func (f *follower) wantRecovery() {
+	f.t.Helper()
+	for deadline := time.After(limit); ; {
+		select {
+		case err := <-f.failed:
+			if err == nil {
+				return
+			}
+		case <-deadline:
+			f.t.Fatal("the reader did not report that the failure is over")
 		}
 	}
 }
@@ -309,6 +324,7 @@ func TestFollowThroughRestart(t *testing.T) {
 	server.Kill()
 	polling.wantFailure(nil)
 	server.Restart()
+	polling.wantRecovery()
 	second := mustPublish(t, publisher, 2, evm)
 	wantSame(t, f.wantState().Snapshot, second)
 	wantSame(t, polling.wantState().Snapshot, second)

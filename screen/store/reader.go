@@ -64,7 +64,8 @@ func (r *Reader) refresh(ctx context.Context, have *State) (*State, error) {
 // from have (nil for none), until ctx ends; it returns ctx's error. It is told by
 // publishers and looks by itself every Poll. failed is called for every attempt
 // that failed, with ErrNoSnapshot when Redis holds nothing; Follow goes on with
-// the next. Both are called from one goroutine, never at the same time.
+// the next, and calls failed with nil when one succeeds again. Both are called
+// from one goroutine, never at the same time.
 func (r *Reader) Follow(ctx context.Context, have *State, changed func(*State), failed func(error)) error {
 	poll := r.Poll
 	if poll == 0 {
@@ -78,13 +79,19 @@ func (r *Reader) Follow(ctx context.Context, have *State, changed func(*State), 
 	sub := r.c.Subscribe(ctx, r.keys.changed())
 	defer sub.Close()
 	messages := sub.ChannelWithSubscriptions(redis.WithChannelHealthCheckInterval(poll))
+	down := false
 	for {
 		bounded, cancel := context.WithTimeout(ctx, time.Minute)
 		next, err := r.refresh(bounded, have)
 		cancel()
-		switch {
-		case ctx.Err() != nil:
+		if ctx.Err() != nil {
 			return ctx.Err()
+		}
+		if err == nil && down {
+			failed(nil)
+		}
+		down = err != nil
+		switch {
 		case err != nil:
 			failed(fmt.Errorf("looking for a new snapshot: %w", err))
 		case have == nil || next.Snapshot != have.Snapshot || !maps.EqualFunc(next.Verified, have.Verified, sameVerification):

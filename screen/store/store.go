@@ -194,7 +194,7 @@ func readHead(ctx context.Context, c redis.UniversalClient, k keys) (head, map[s
 	for after == nil || !maps.Equal(before.Val(), after.Val()) {
 		// Not a transaction: a Redis that is out of memory refuses those, even of
 		// reads. Two heads are never the same, so equal ones enclose one moment.
-		_, _ = c.Pipelined(ctx, func(pipe redis.Pipeliner) error { // each command has its own error
+		_, err := c.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 			before, verified, after = pipe.HGetAll(ctx, k.head()), pipe.HGetAll(ctx, k.verified()), pipe.HGetAll(ctx, k.head())
 			return nil
 		})
@@ -203,6 +203,10 @@ func readHead(ctx context.Context, c redis.UniversalClient, k keys) (head, map[s
 		}
 		if err := verified.Err(); err != nil {
 			return head{}, nil, fmt.Errorf("reading %s: %w", k.verified(), err)
+		}
+		// Each command has its own error, unless none was sent: a login that failed.
+		if err != nil {
+			return head{}, nil, fmt.Errorf("reading %s: %w", k.head(), err)
 		}
 	}
 	if len(before.Val()) == 0 {
