@@ -53,6 +53,10 @@ type Document struct {
 	Verified    screen.Verification
 
 	shrink float64
+	// written is when the file that a publisher's list was read from was last
+	// written; zero for what came from the publisher, and for an operator's own
+	// list, which is nowhere else.
+	written time.Time
 }
 
 // Read reads one publication, whole or not at all: the document is read to its
@@ -69,7 +73,7 @@ func Read(ctx context.Context, src Source, userAgent string) (*Document, error) 
 		}
 		location = list.locations[0]
 	}
-	body, name, err := open(ctx, location, userAgent)
+	body, name, written, err := open(ctx, location, userAgent)
 	if err != nil {
 		return nil, fmt.Errorf("list %s: %w", src.List, err)
 	}
@@ -79,7 +83,11 @@ func Read(ctx context.Context, src Source, userAgent string) (*Document, error) 
 	if err != nil {
 		return nil, fmt.Errorf("list %s: %w", src.List, err)
 	}
-	return &Document{list.List, pub, screen.Verification{At: at, Source: name}, list.shrink}, nil
+	doc := &Document{List: list.List, Publication: pub, Verified: screen.Verification{At: at, Source: name}, shrink: list.shrink}
+	if list.Kind != screen.KindInternal {
+		doc.written = written
+	}
+	return doc, nil
 }
 
 func parse(list registered, name string, body io.Reader) (*screen.Publication, error) {
@@ -107,20 +115,37 @@ func parse(list registered, name string, body io.Reader) (*screen.Publication, e
 	return pub, nil
 }
 
-// open opens a location and returns the name to keep of it: a URL without
-// credentials and query, or a file's base name.
-func open(ctx context.Context, location, userAgent string) (io.ReadCloser, string, error) {
-	if !strings.HasPrefix(location, "http://") && !strings.HasPrefix(location, "https://") {
-		f, err := os.Open(location)
-		if err != nil {
-			return nil, "", err
-		}
-		if info, err := f.Stat(); err != nil || info.IsDir() {
-			f.Close()
-			return nil, "", fmt.Errorf("%s is not a file", location)
-		}
-		return f, filepath.Base(location), nil
+// open opens a location and returns the name to keep of it, a URL without
+// credentials and query or a file's base name, and when a file was written.
+func open(ctx context.Context, location, userAgent string) (body io.ReadCloser, name string, written time.Time, err error) {
+	if strings.HasPrefix(location, "http://") || strings.HasPrefix(location, "https://") {
+		body, name, err = fetch(ctx, location, userAgent)
+		return body, name, written, err
 	}
+	f, err := os.Open(location)
+	if err != nil {
+		return nil, "", written, err
+	}
+	info, err := f.Stat()
+	if err != nil || info.IsDir() {
+		f.Close()
+		return nil, "", written, fmt.Errorf("%s is not a file", location)
+	}
+	return f, filepath.Base(location), info.ModTime().UTC().Truncate(time.Millisecond), nil
+}
+
+// publishers is the client for publishers' servers.
+var publishers = &http.Client{CheckRedirect: func(req *http.Request, via []*http.Request) error {
+	if len(via) >= 10 {
+		return errors.New("redirected ten times")
+	}
+	if via[0].URL.Scheme == "https" && req.URL.Scheme != "https" {
+		return errors.New("redirected from https to " + req.URL.Scheme)
+	}
+	return nil
+}}
+
+func fetch(ctx context.Context, location, userAgent string) (io.ReadCloser, string, error) {
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, location, nil)
 	if err != nil {
@@ -130,7 +155,7 @@ func open(ctx context.Context, location, userAgent string) (io.ReadCloser, strin
 	name := req.URL.Scheme + "://" + req.URL.Host + req.URL.Path
 	// OFAC refuses an empty User-Agent.
 	req.Header.Set("User-Agent", userAgent)
-	res, err := http.DefaultClient.Do(req)
+	res, err := publishers.Do(req)
 	if err != nil {
 		cancel()
 		return nil, "", fmt.Errorf("fetching %s: %w", name, withoutURL(err))

@@ -75,3 +75,33 @@ func TestParseSource(t *testing.T) {
 		}
 	}
 }
+
+// TestFetchKeepsTLS follows a publisher's redirect, but not out of TLS.
+func TestFetchKeepsTLS(t *testing.T) {
+	plain := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = w.Write([]byte("address\n0x1111111111111111111111111111111111111111\n"))
+	}))
+	defer plain.Close()
+	secure := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/out":
+			http.Redirect(w, r, plain.URL, http.StatusFound)
+		case "/on":
+			http.Redirect(w, r, "/list.csv", http.StatusFound)
+		case "/round":
+			http.Redirect(w, r, "/round", http.StatusFound)
+		default:
+			_, _ = w.Write([]byte("address\n0x1111111111111111111111111111111111111111\n"))
+		}
+	}))
+	defer secure.Close()
+	before := publishers.Transport
+	publishers.Transport = secure.Client().Transport
+	defer func() { publishers.Transport = before }()
+	for path, want := range map[string]string{"/out": "redirected from https to http", "/round": "redirected ten times", "/on": "", "/list.csv": ""} {
+		_, err := Read(t.Context(), Source{List: "own", Location: secure.URL + path}, "test")
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: %v, want %q", path, err, want)
+		}
+	}
+}

@@ -155,6 +155,9 @@ func (r *Report) publish(ctx context.Context, store Store, documents []*Document
 		if o.DryRun {
 			return nil
 		}
+		for _, doc := range documents {
+			doc.compared(current, verified)
+		}
 		if err := store.Verify(ctx, current, verified); err != nil {
 			r.Outcome = Failed
 			return fmt.Errorf("recording that nothing changed: %w", err)
@@ -171,6 +174,23 @@ func (r *Report) publish(ctx context.Context, store Store, documents []*Document
 		}
 	}
 	return nil
+}
+
+// compared takes back that an unchanged file was compared with its publisher
+// now: who reads the same file again and again learns nothing of the publisher.
+// A file that was written since the snapshot was published counts from then on.
+func (d *Document) compared(current *screen.Snapshot, verified map[screen.ListID]screen.Verification) {
+	switch {
+	case d.written.IsZero():
+	case d.written.After(current.CreatedAt):
+		v := d.Verified
+		if d.written.Before(v.At) {
+			v.At = d.written
+		}
+		verified[d.List.ID] = v
+	default:
+		delete(verified, d.List.ID)
+	}
 }
 
 // heldError says that a guard stopped a publication.

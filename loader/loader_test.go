@@ -3,6 +3,7 @@ package loader
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,19 +14,28 @@ import (
 )
 
 // memory is a store of one snapshot that nobody else publishes to.
-type memory struct{ current *screen.Snapshot }
+type memory struct {
+	current  *screen.Snapshot
+	verified map[screen.ListID]screen.Verification
+}
+
+func newMemory() *memory {
+	return &memory{screen.Empty(), map[screen.ListID]screen.Verification{}}
+}
 
 func (m *memory) Current(context.Context) (*screen.Snapshot, error) { return m.current, nil }
 
-func (m *memory) Publish(_ context.Context, previous, next *screen.Snapshot, _ map[screen.ListID]screen.Verification) (*screen.Snapshot, error) {
+func (m *memory) Publish(_ context.Context, previous, next *screen.Snapshot, verified map[screen.ListID]screen.Verification) (*screen.Snapshot, error) {
 	if previous != m.current {
 		return nil, screen.ErrConflict
 	}
 	m.current = next.Named(previous.Sequence+1, time.Now().UTC())
+	maps.Copy(m.verified, verified)
 	return m.current, nil
 }
 
-func (m *memory) Verify(context.Context, *screen.Snapshot, map[screen.ListID]screen.Verification) error {
+func (m *memory) Verify(_ context.Context, _ *screen.Snapshot, verified map[screen.ListID]screen.Verification) error {
+	maps.Copy(m.verified, verified)
 	return nil
 }
 
@@ -72,7 +82,7 @@ func TestGuard(t *testing.T) {
 				}
 				return reports[0]
 			}
-			m := &memory{screen.Empty()}
+			m := newMemory()
 			if r := load(m, sdn(t, today.AddDate(0, 0, -10), 10), false); r.Outcome != Published {
 				t.Fatalf("the first publication: %s, %v", r.Outcome, r.Err)
 			}
@@ -94,5 +104,51 @@ func TestGuard(t *testing.T) {
 				t.Errorf("after the release: %s, %v; want unchanged", r.Outcome, r.Err)
 			}
 		})
+	}
+}
+
+// TestSameFileAgain reads one file again and again: a publisher's list does not
+// stay fresh by that, an operator's own does.
+func TestSameFileAgain(t *testing.T) {
+	own := filepath.Join(t.TempDir(), "own.csv")
+	if err := os.WriteFile(own, []byte("address\n0x1111111111111111111111111111111111111111\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	file := sdn(t, time.Now().UTC(), 10)
+	m := newMemory()
+	load := func(want Outcome) {
+		t.Helper()
+		reports, err := Run(t.Context(), m, Options{Sources: []Source{{List: "us-ofac-sdn", Location: file}, {List: "own", Location: own}}})
+		if err != nil || len(reports) != 2 || reports[0].Outcome != want || reports[1].Outcome != want {
+			t.Fatalf("%v, %v; want %s", reports, err, want)
+		}
+	}
+	written := func(at time.Time) {
+		t.Helper()
+		for _, f := range []string{file, own} {
+			if err := os.Chtimes(f, at, at); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	written(time.Now().AddDate(-1, 0, 0))
+	load(Published)
+	first := maps.Clone(m.verified)
+	if age := time.Since(first["us-ofac-sdn"].At); age > time.Minute {
+		t.Errorf("a year-old file that an operator loads counts as compared %s ago, want now", age)
+	}
+	m.current = m.current.Named(m.current.Sequence, time.Now().Add(-time.Hour))
+	load(Unchanged)
+	if at := m.verified["us-ofac-sdn"].At; !at.Equal(first["us-ofac-sdn"].At) {
+		t.Errorf("the same file again counts as compared at %s, was %s", at, first["us-ofac-sdn"].At)
+	}
+	if at := m.verified["own"].At; at.Equal(first["own"].At) {
+		t.Error("the operator's own file again does not count")
+	}
+	since := time.Now().Add(-10 * time.Minute).UTC().Truncate(time.Millisecond)
+	written(since)
+	load(Unchanged)
+	if at := m.verified["us-ofac-sdn"].At; !at.Equal(since) {
+		t.Errorf("a file written anew counts as compared at %s, want when it was written, %s", at, since)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -354,11 +355,32 @@ func TestErrorsSDN(t *testing.T) {
 		{"id with blank number", number, "<idNumber> </idNumber>", `has no idNumber`},
 		{"id with two numbers", number, number + "<idNumber>x</idNumber>", `a second <idNumber>: "x" after " qqq`},
 		{"id with element", number, "<idNumber>a<b/>c</idNumber>", "an element where only text is expected"},
-		{"id without uid", "<uid>100506</uid>", "", `Digital Currency Address - QQQ, has uid "", want a number above 100000`},
-		{"id with small uid", "<uid>100506</uid>", "<uid>100000</uid>", `has uid "100000", want a number above 100000`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) { wantError(t, replaceOnce(t, doc, tt.old, tt.new), "ofac: SDN.XML: line ", tt.want) })
+	}
+}
+
+// An id whose uid is not above the offset, or none, has no id in SDN_ADVANCED; its
+// address counts all the same.
+func TestSDNIDWithoutFeature(t *testing.T) {
+	doc := fixture(t, "sdn.xml")
+	for _, uid := range []string{"", "<uid>100000</uid>", "<uid>x1</uid>"} {
+		pub, err := Parse(strings.NewReader(replaceOnce(t, doc, "<uid>100506</uid>", uid)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var without []string
+		for _, p := range pub.Parties {
+			for _, a := range p.Addresses {
+				if a.SourceIDs == nil {
+					without = append(without, a.Symbol)
+				}
+			}
+		}
+		if !slices.Equal(without, []string{"QQQ"}) {
+			t.Errorf("%q: rows without an id: %q, want that of QQQ", uid, without)
+		}
 	}
 }
 

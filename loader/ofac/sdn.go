@@ -156,16 +156,12 @@ func parseSDNID(s *scanner) (screen.PublishedAddress, bool, error) {
 	if strings.TrimSpace(number) == "" {
 		return screen.PublishedAddress{}, false, s.errorf("the <id> of line %d, uid %.20q, %s, has no idNumber", line, uid, typ)
 	}
-	n, err := strconv.ParseUint(uid, 10, 63)
-	if err != nil || n <= sdnIDOffset {
-		return screen.PublishedAddress{}, false, s.errorf("the <id> of line %d, %s, has uid %.20q, want a number above %d",
-			line, typ, uid, sdnIDOffset)
+	a := screen.PublishedAddress{Text: number, Symbol: sym}
+	// A uid that follows another rule is no reason to lose the address.
+	if n, err := strconv.ParseUint(uid, 10, 63); err == nil && n > sdnIDOffset {
+		a.SourceIDs = []string{strconv.FormatUint(n-sdnIDOffset, 10)}
 	}
-	return screen.PublishedAddress{
-		Text:      number,
-		Symbol:    sym,
-		SourceIDs: []string{strconv.FormatUint(n-sdnIDOffset, 10)},
-	}, true, nil
+	return a, true, nil
 }
 
 // parseAka reads an aka. A weak one of a person has all of its name in lastName,
