@@ -39,9 +39,9 @@ type checkCmd struct {
 	List     string `type:"existingfile" xor:"against" placeholder:"FILE.csv" help:"Screen in this process against an operator's own list, and ask no server."`
 
 	Format string `enum:"table,json,csv" default:"table" help:"Format of the answer: ${enum}. json is the response of the service."`
-	File   string `type:"existingfile" placeholder:"IN.csv" help:"Screen a column of a CSV file with a header row."`
+	File   string `type:"existingfile" placeholder:"IN.csv" help:"Screen a column of a CSV file with a header row. Blank lines are left out; what may be a private key is not copied."`
 	Column string `placeholder:"NAME" help:"With --file: the column that holds the addresses."`
-	Out    string `placeholder:"OUT.csv" help:"With --file: write the rows with the answers beside them to this file."`
+	Out    string `placeholder:"OUT.csv" help:"With --file: write the rows with the answers beside them to this file, which only its owner may read."`
 
 	Network    string        `placeholder:"CAIP-2" help:"Network that the addresses are meant for, for example eip155:1. It annotates; it never hides a match."`
 	ListIDs    []string      `name:"list-id" placeholder:"LIST" help:"Screen against this list only; repeatable. None means all."`
@@ -79,8 +79,6 @@ func (c *checkCmd) Run(ctx context.Context, s std) error {
 	if len(addresses) == 0 {
 		return usagef("no addresses")
 	}
-	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
-	defer cancel()
 	req := c.request()
 	req.Addresses = addresses
 	res, err := client.ScreenAll(ctx, screener, req)
@@ -160,11 +158,23 @@ func (c *checkCmd) screener(ctx context.Context) (client.Screener, func(), error
 		if err != nil {
 			return nil, nil, usagef("%v", err)
 		}
-		return cl, func() { cl.Close() }, nil
+		return timed{cl, c.Timeout}, func() { cl.Close() }, nil
 	}
 	srv := server.New(server.Config{Version: version()})
 	srv.Swap(server.State{Snapshot: snapshot})
 	return srv, func() {}, nil
+}
+
+// timed bounds each request.
+type timed struct {
+	client.Screener
+	timeout time.Duration
+}
+
+func (s timed) ScreenAddresses(ctx context.Context, req *pb.ScreenAddressesRequest) (*pb.ScreenAddressesResponse, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	return s.Screener.ScreenAddresses(ctx, req)
 }
 
 // explain adds what a person can do about an error of a call.

@@ -93,7 +93,7 @@ func (c *checkCmd) checkFile(ctx context.Context, screener client.Screener, s st
 		}
 	}
 	out.Flush()
-	if err := errors.Join(out.Error(), buffered.Flush(), tmp.Sync(), tmp.Chmod(0o644), tmp.Close()); err != nil {
+	if err := errors.Join(out.Error(), buffered.Flush(), tmp.Sync(), tmp.Close()); err != nil {
 		return fmt.Errorf("--out: %w", err)
 	}
 	// Not before all of the above went well.
@@ -142,8 +142,6 @@ func (f *fileRun) flush(ctx context.Context) error {
 	for _, row := range f.rows {
 		req.Addresses = append(req.Addresses, row[f.column])
 	}
-	ctx, cancel := context.WithTimeout(ctx, f.c.Timeout)
-	defer cancel()
 	res, err := f.screener.ScreenAddresses(ctx, req)
 	if err != nil {
 		return f.c.explain(err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"walletscreen/loader"
@@ -121,10 +122,11 @@ func printReport(w io.Writer, r *loader.Report, details bool) {
 func printChanges(w io.Writer, sign string, changes []screen.Change) {
 	party := ""
 	for _, c := range changes {
-		if head := fmt.Sprintf("%s (%s)", c.Party, c.UID); head != party {
+		if head := fmt.Sprintf("%s (%s)", printable(c.Party), printable(c.UID)); head != party {
 			party = head
 			fmt.Fprintf(w, "  %s\n", head)
 		}
-		fmt.Fprintf(w, "    %s %s %s %s\n", sign, c.Symbol, c.Text, c.What)
+		line := fmt.Sprintf("    %s %s %s %s", sign, printable(c.Symbol), printable(c.Text), printable(c.What))
+		fmt.Fprintln(w, strings.TrimRight(line, " "))
 	}
 }

@@ -68,6 +68,15 @@
 // Redis 7.0 or newer is needed, with its default maxmemory-policy noeviction: a
 // Redis that evicts keys takes pieces of snapshots.
 //
+// # Repair
+//
+// Servers go on with what they hold whatever happens here. If the content of the
+// current snapshot is damaged, no publisher can build on it, and each says so with
+// the key: put Redis' data back from a backup, or set sequence, digest and
+// created_at of the head to those of an older manifest in snapshots; the next load
+// goes on from there. After a flush the next load begins at 1 with an empty
+// history; servers report every list that is gone or older than before.
+//
 // # Schema
 //
 // The head carries the number of this schema. A Reader refuses another number
