@@ -122,7 +122,7 @@ func rowsOf(t *testing.T, uid, began, ended string) []string {
 
 func load(t *testing.T, redis, document string, args ...string) {
 	t.Helper()
-	out := runProgram(t, "", append([]string{"load", "--redis", redis, "--source", "us-ofac-sdn=" + document}, args...)...)
+	out := runBuilt(t, builtPlain.program(t), "", append([]string{"load", "--redis", redis, "--source", "us-ofac-sdn=" + document}, args...)...)
 	if out.code != 0 || !strings.HasPrefix(out.stdout, "us-ofac-sdn published: ") {
 		t.Fatalf("load: exit code %d\n%s%s", out.code, out.stdout, out.stderr)
 	}
