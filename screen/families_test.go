@@ -40,6 +40,10 @@ func TestFamilies(t *testing.T) {
 		{unknown, bitcoin, VerdictRelated, address.ReasonNone, BasisSameKey},
 		{nobody, unknown, VerdictCannotScreen, address.ReasonUnsupportedNetwork, 0},
 		{unknown, unknown, VerdictListed, address.ReasonNone, BasisExactText},
+		{unknown, "Vkg6Ts44mskyD668xZkxFkjqovjXX9yUzZ", VerdictRelated, address.ReasonUnsupportedNetwork, BasisSameKey}, // another such version
+		{unknown, "pref:qp63uahgrxged4z5jswyt5dn5v3lzsem6ckal9cmf5", VerdictRelated, address.ReasonUnsupportedNetwork, BasisSameKey},
+		{bitcoin, "QXHFfTBKYXjaaTH1e7Rox8CcdNPGHVhM59", VerdictRelated, address.ReasonNone, BasisSameKey}, // Qtum
+		{litecoin, "QXHFfTBKYXjaaTH1e7Rox8CcdNPGHVhM59", VerdictRelated, address.ReasonNone, BasisSameKey},
 
 		{bitcoin, litecoin, VerdictRelated, address.ReasonNone, BasisSameKey},
 		{bitcoin, digibyteOr, VerdictRelated, address.ReasonNone, BasisSameKey},

@@ -349,7 +349,7 @@ func isScript(k address.Kind) bool { return k == address.KindP2SH || k == addres
 // key can be one account: on a ledger of both, and not one on a test network and
 // the other not.
 func sameNetwork(p *posting, r *address.Reading) bool {
-	return p.ledgers&r.Ledgers != 0 && p.testnet == r.Testnet
+	return p.ledgers&r.Ledgers&^address.LedgerUnknown != 0 && p.testnet == r.Testnet
 }
 
 // match adds the posting's listing if it counts for the query.

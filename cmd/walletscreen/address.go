@@ -246,5 +246,5 @@ var kindSentences = map[string]string{
 	"hedera": "an account of Hedera", "near": "an account of NEAR", "sapling": "a shielded receiver of Zcash",
 	"orchard": "a shielded receiver of Zcash", "tezos": "an account of Tezos", "filecoin": "an account of Filecoin",
 	"sia": "an address of Sia", "lisk": "a legacy account of Lisk", "public-key": "a public key, no address, read to find its addresses",
-	"text": "an account that its text alone tells", "cashaddr": "a cashaddr with a longer hash",
+	"unified": "a unified address of Zcash", "cashaddr": "a cashaddr with a longer hash",
 }

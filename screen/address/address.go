@@ -60,9 +60,8 @@ const (
 	KindSia             Kind = 30 // 32 bytes: unlock hash
 	KindLisk            Kind = 31 // 8 bytes: the number of a legacy address, big-endian
 	KindPublicKey       Kind = 32 // 32 bytes: SHA-256 of a compressed secp256k1 key: no address, read to be related
-	KindText            Kind = 33 // 32 bytes: SHA-256 of a text, in lower case, whose family has one way of writing an account: Zcash's unified addresses
-
-	KindCashaddr Kind = 34 // 32 bytes: SHA-256 of output type and hash of a cashaddr whose hash is not of 20 bytes
+	KindUnified         Kind = 33 // 32 bytes: SHA-256 of a unified address of Zcash, in lower case
+	KindCashaddr        Kind = 34 // 32 bytes: SHA-256 of output type and hash of a cashaddr whose hash is not of 20 bytes
 
 	KindCount = 35 // kinds are 0 to KindCount-1
 )
@@ -111,6 +110,7 @@ const (
 	LedgerSC                            // Sia
 	LedgerLSK                           // Lisk
 	LedgerOther                         // a ledger of the long tail, told by its text
+	LedgerUnknown                       // a ledger that nothing is known of: two such texts need not be of the same
 
 	LedgerCount = iota // ledgers are the bits 0 to LedgerCount-1
 )

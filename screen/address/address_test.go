@@ -32,7 +32,7 @@ func account(kind uint8, payload [32]byte, testnet bool) Reading {
 func holdsDigest(kind Kind) bool {
 	switch kind {
 	case KindWitness, KindStellarBalance, KindMonero, KindMoneroSub, KindTONOther, KindAccount, KindCardano, KindSapling,
-		KindOrchard, KindTezos, KindFilecoin, KindPublicKey, KindText, KindCashaddr:
+		KindOrchard, KindTezos, KindFilecoin, KindPublicKey, KindUnified, KindCashaddr:
 		return true
 	}
 	return false

@@ -4,15 +4,15 @@ package address
 // base58check of a version byte and hash160 of a public key (P2PKH) or of a
 // script (P2SH). The versions are those of each network's chain parameters
 // (src/chainparams.cpp of Bitcoin Core, Litecoin, Dogecoin, DigiByte, Verge, Dash,
-// Bitcoin Gold and Komodo; StratisMain of the Stratis full node; BitPay's
+// Bitcoin Gold, Komodo and Qtum; StratisMain of the Stratis full node; BitPay's
 // bitcore-lib-cash for the second pair of Bitcoin Cash). Zcash has versions of two
 // bytes, see zcash_transparent.go.
 //
 // Networks share versions, so one text may be an address of several, and its
 // account is one. Bitcoin Cash and Bitcoin SV took over the P2PKH form of Bitcoin,
 // Bitcoin Cash and at first Litecoin its P2SH form; Dogecoin, DigiByte and Verge
-// have one P2PKH version. Stratis has for P2PKH what DigiByte has for P2SH: that
-// text has two readings.
+// have one P2PKH version. Stratis has for P2PKH what DigiByte has for P2SH, and Qtum
+// what Litecoin's test network has: such a text has two readings.
 
 // An outputVersion is one meaning of a version byte.
 type outputVersion struct {
@@ -36,7 +36,8 @@ var outputVersions = [...]outputVersion{
 	{0x28, KindP2SH, LedgerBCH, false},
 	{0x30, KindP2PKH, LedgerLTC, false},
 	{0x32, KindP2SH, LedgerLTC, false},
-	{0x3a, KindP2SH, LedgerLTC, true}, // its P2PKH of the test network is Bitcoin's
+	{0x3a, KindP2SH, LedgerLTC, true},     // its P2PKH of the test network is Bitcoin's
+	{0x3a, KindP2PKH, LedgerOther, false}, // Qtum
 	{0x1e, KindP2PKH, LedgerDOGE | LedgerDGB | LedgerXVG, false},
 	{0x16, KindP2SH, LedgerDOGE, false},
 	{0x71, KindP2PKH, LedgerDOGE, true}, // its P2SH of the test network is Bitcoin's
@@ -64,8 +65,8 @@ func readBitcoin(version byte, payload []byte, p *Parsed) {
 // They are looked up as a key's hash and as a script's, on no ledger that is
 // known: what they meet is related. If they meet nothing, nothing follows.
 func readUnknownVersion(payload []byte, p *Parsed) {
-	p.add(KindP2PKH, payload, LedgerOther, false)
-	p.add(KindP2SH, payload, LedgerOther, false)
+	p.add(KindP2PKH, payload, LedgerUnknown, false)
+	p.add(KindP2SH, payload, LedgerUnknown, false)
 	p.object(ReasonUnsupportedNetwork)
 }
 

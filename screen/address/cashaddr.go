@@ -122,7 +122,7 @@ func readCashaddr(s string, sh shape, p *Parsed) (why Reason) {
 		return ReasonMalformed
 	}
 	if network == nil {
-		network = &cashaddrNetwork{ledgers: LedgerOther, foreign: true}
+		network = &cashaddrNetwork{ledgers: LedgerUnknown, foreign: true}
 	}
 	if !addCashaddr(buf[0]>>3, buf[1:n], network, p) {
 		return ReasonMalformed

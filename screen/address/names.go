@@ -44,14 +44,14 @@ var kinds = [KindCount]struct {
 	KindSia:             {"sia", 32},
 	KindLisk:            {"lisk", 8},
 	KindPublicKey:       {"public-key", 32},
-	KindText:            {"text", 32},
+	KindUnified:         {"unified", 32},
 	KindCashaddr:        {"cashaddr", 32},
 }
 
 var ledgerNames = [LedgerCount]string{
 	"evm", "tron", "btc", "bch", "bsv", "ltc", "doge", "dgb", "xvg", "dash", "btg", "kmd", "strat", "zec", "xec",
 	"xrp", "xlm", "xmr", "sol", "ton", "cosmos", "bnb", "avax", "dot", "ksm", "substrate", "ada", "algo", "hbar",
-	"near", "xtz", "fil", "sc", "lsk", "other",
+	"near", "xtz", "fil", "sc", "lsk", "other", "unknown",
 }
 
 var reasonNames = [ReasonCount]string{

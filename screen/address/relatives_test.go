@@ -83,7 +83,7 @@ func TestUnknownVersionsAreOnlyRelated(t *testing.T) {
 			t.Errorf("version %#x has no reading", version)
 		}
 		for i := range p.Readings() {
-			if r := &p.Readings()[i]; (r.Ledgers == LedgerOther) != (p.Reason == ReasonUnsupportedNetwork) {
+			if r := &p.Readings()[i]; (r.Ledgers == LedgerUnknown) != (p.Reason == ReasonUnsupportedNetwork) {
 				t.Errorf("version %#x: reading %+v with reason %s", version, r, p.Reason)
 			}
 		}

@@ -169,7 +169,7 @@ func readUnified(s string, data []byte, network *zcashNetwork, p *Parsed) (why R
 		text[i] = lower(s[i])
 	}
 	sum := sha256.Sum256(text[:len(s)])
-	r := p.add(KindText, sum[:], LedgerZEC, network.testnet)
+	r := p.add(KindUnified, sum[:], LedgerZEC, network.testnet)
 	for _, receiver := range [...][]byte{sapling, orchard} {
 		if receiver != nil {
 			sum := sha256.Sum256(receiver)

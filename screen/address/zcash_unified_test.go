@@ -50,15 +50,15 @@ func TestUnifiedReceivers(t *testing.T) {
 		want  []Kind
 	}{
 		{[][]byte{orchard}, []Kind{KindOrchard}},
-		{[][]byte{sapling}, []Kind{KindText}},
-		{[][]byte{sapling, orchard}, []Kind{KindText}},
-		{[][]byte{key, sapling}, []Kind{KindP2PKH, KindText}},
-		{[][]byte{script, orchard}, []Kind{KindP2SH, KindText}},
-		{[][]byte{key, sapling, orchard, later, metadata}, []Kind{KindP2PKH, KindText}},
-		{[][]byte{later}, []Kind{KindText}},
-		{[][]byte{key, later}, []Kind{KindP2PKH, KindText}},
-		{[][]byte{orchard, metadata}, []Kind{KindText}},
-		{[][]byte{orchard, {0xfd, 0xfd, 0xff, 2, 1, 2}}, []Kind{KindText}}, // type fffd
+		{[][]byte{sapling}, []Kind{KindUnified}},
+		{[][]byte{sapling, orchard}, []Kind{KindUnified}},
+		{[][]byte{key, sapling}, []Kind{KindP2PKH, KindUnified}},
+		{[][]byte{script, orchard}, []Kind{KindP2SH, KindUnified}},
+		{[][]byte{key, sapling, orchard, later, metadata}, []Kind{KindP2PKH, KindUnified}},
+		{[][]byte{later}, []Kind{KindUnified}},
+		{[][]byte{key, later}, []Kind{KindP2PKH, KindUnified}},
+		{[][]byte{orchard, metadata}, []Kind{KindUnified}},
+		{[][]byte{orchard, {0xfd, 0xfd, 0xff, 2, 1, 2}}, []Kind{KindUnified}}, // type fffd
 	} {
 		for _, hrp := range []string{"u", "utest", "uregtest"} {
 			text := unifiedOf(hrp, v.items...)
