@@ -9,7 +9,7 @@ import "strings"
 //
 // The address is read as if it stood alone, so what it means and what is wrong
 // with it is for its own encoding to say. What is around it may only add: a tag,
-// or an objection. A word that is no scheme, network or ticker known here keeps
+// another account, or an objection. A word that is no scheme, network or ticker known here keeps
 // the text from being clean, because it may say that the rest is something else;
 // so does a network that has no such addresses. Parameters of a payment request
 // that name no address are passed over, BIP-21's required ones too: they change
@@ -36,6 +36,9 @@ func unwrap(s string, p *Parsed) bool {
 		return true
 	}
 	p.Warnings |= WarnURI
+	if p.Reason == ReasonNone {
+		u.readRest(p, query)
+	}
 	if u.targets == 1 {
 		p.Text = u.target
 	}
@@ -211,6 +214,9 @@ func (u *uri) readBare(p *Parsed, head, query string) bool {
 	}
 	if rest != "" && evmShaped(address) && (rest[0] == '/' || rest[0] == '@' && digitsThen(rest[1:], '/')) {
 		u.readERC681(p, head, query)
+		if strings.IndexByte(rest, '/') >= 0 {
+			p.object(ReasonMalformed) // a function without the scheme that says what it is
+		}
 		return true
 	}
 	if u.several(p) {
@@ -249,6 +255,9 @@ func (u *uri) readERC681(p *Parsed, body, query string) {
 	}
 	if !called || function == "" {
 		return
+	}
+	if !isWord(function) {
+		p.object(ReasonMalformed) // another address, perhaps
 	}
 	before := u.targets
 	for key, value, rest := nextParameter(query); key != ""; key, value, rest = nextParameter(rest) {
@@ -326,6 +335,42 @@ func (u *uri) takeTagged(p *Parsed, target, query string, ledgers Ledgers) {
 		}
 	}
 	u.take(p, target, tag, ledgers)
+}
+
+// readRest looks for an account among the parameters that is not among those read
+// by now. Whatever the parameter means, it may be who is paid.
+func (u *uri) readRest(p *Parsed, query string) {
+	for key, value, rest := nextParameter(query); key != ""; key, value, rest = nextParameter(rest) {
+		if len(value) < minAddressRun || isOneOf(key, notPaid[:]...) {
+			continue
+		}
+		sh := shapeOf(value)
+		if sh.has(classSeparator | classBeyond) {
+			continue
+		}
+		var q Parsed
+		read(value, sh, &q)
+		if q.Reason == ReasonNone && !p.hasAnyOf(&q) {
+			u.take(p, value, "", 0)
+			p.object(ReasonSeveralAddresses)
+		}
+	}
+}
+
+// notPaid are the parameters whose addresses say what is paid or mark the payment:
+// tokens and references of Solana Pay, assets of SEP-7, tokens of TON.
+var notPaid = [...]string{"spl-token", "reference", "asset_issuer", "jetton"}
+
+// hasAnyOf reports whether one of q's readings is of an account that p has.
+func (p *Parsed) hasAnyOf(q *Parsed) bool {
+	for i := range p.Readings() {
+		for j := range q.Readings() {
+			if p.readings[i].Key == q.readings[j].Key {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // take reads one address, of the given ledgers unless they are 0, and notes the
