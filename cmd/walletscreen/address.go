@@ -107,7 +107,7 @@ func explain(text string) explanation {
 			e.Remarks = append(e.Remarks, warningSentences[i])
 		}
 	}
-	hidden := hides(text, &p)
+	hidden := address.MayBeSecret(text)
 	if hidden {
 		e.Text, e.LookedAt = notShown, ""
 	}
@@ -126,38 +126,6 @@ func explain(text string) explanation {
 		e.Readings = append(e.Readings, x)
 	}
 	return e
-}
-
-// hides reports whether a text may be or hold a private key, and so must not be
-// written anywhere: for its reason, or for a long run of hex digits in a text that
-// does not read cleanly. What was not looked at may hold anything.
-func hides(text string, p *address.Parsed) bool {
-	switch p.Reason {
-	case address.ReasonNone:
-		return false
-	case address.ReasonSecretMaterial, address.ReasonAmbiguous32Byte, address.ReasonTooLong, address.ReasonInvalidText:
-		return true
-	}
-	return hexRun(text) || hexRun(p.Text)
-}
-
-// hexRun reports whether s holds a run of hex digits about as long as a key, white
-// space in it or not.
-func hexRun(s string) bool {
-	const digits = 60
-	run := 0
-	for _, c := range []byte(s) {
-		switch {
-		case c <= ' ':
-		case strings.IndexByte("0123456789abcdefABCDEF", c) < 0:
-			run = 0
-		default:
-			if run++; run == digits {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // write writes the explanation for a person, the n-th of several from 0.

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	pb "walletscreen/proto/walletscreen/v1"
 	"walletscreen/screen/address"
 )
 
@@ -52,6 +53,26 @@ func TestExplainHidesKeys(t *testing.T) {
 		}
 		if e.Reason == "" {
 			t.Errorf("%q reads cleanly", text)
+		}
+		if got := shown(text, pb.Reason_REASON_MALFORMED); got != notShown {
+			t.Errorf("check writes %q", got)
+		}
+	}
+}
+
+func TestShownTexts(t *testing.T) {
+	const implicit = "9685af3fe2dc231e5069ccff8ec6950eb961d42ebb9116a8ab9c0d38f9e45249"
+	for _, test := range []struct {
+		text   string
+		reason pb.Reason
+	}{
+		{implicit, pb.Reason_REASON_UNSPECIFIED}, // published, or asked about on NEAR
+		{"1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNb", pb.Reason_REASON_CHECKSUM},
+		{"0x098b716b8aaf21512996dc57eb0615e2383e2f96", pb.Reason_REASON_STALE},
+		{"vitalik.eth", pb.Reason_REASON_NAME_NEEDS_RESOLUTION},
+	} {
+		if got := shown(test.text, test.reason); got != test.text {
+			t.Errorf("%s with reason %s is shown as %s", test.text, test.reason, got)
 		}
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	pb "walletscreen/proto/walletscreen/v1"
+	"walletscreen/screen/address"
 )
 
 // How answers are written for people and programs.
@@ -36,14 +37,14 @@ func writeTable(w io.Writer, addresses []string, res *pb.ScreenAddressesResponse
 	t := newTable(w)
 	fmt.Fprintln(t, "ADDRESS\tVERDICT\tLIST\tPARTY\tUID\tLISTED\tNOTE")
 	for i, r := range res.Results {
-		address, verdict := shown(addresses[i], r.Reason), short(r.Verdict)
+		text, verdict := printable(shown(addresses[i], r.Reason)), short(r.Verdict)
 		if len(r.Matches) == 0 {
-			fmt.Fprintf(t, "%s\t%s\t\t\t\t\t%s\n", address, verdict, note(r, nil))
+			fmt.Fprintf(t, "%s\t%s\t\t\t\t\t%s\n", text, verdict, note(r, nil))
 		}
 		for _, m := range r.Matches {
 			l := m.GetListing()
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", address, verdict, l.GetListId(), party(l), l.GetPartyUid(), since(l), note(r, m))
-			address, verdict = "", ""
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", text, verdict, l.GetListId(), party(l), l.GetPartyUid(), since(l), note(r, m))
+			text, verdict = "", ""
 		}
 	}
 	t.Flush()
@@ -125,19 +126,14 @@ func lower(name, prefix string) string {
 	return strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(name, prefix)), "_", " ")
 }
 
-// shown is an address as it may be written on a terminal. What may be a private
-// key is not written at all.
-func shown(address string, reason pb.Reason) string {
-	if secret(reason) {
-		return "(not shown)"
+// shown is an address as it may be written: not at all if it may be a private
+// key. Nothing stands against a text that reads cleanly on the network asked
+// about, or that is published.
+func shown(text string, reason pb.Reason) string {
+	if reason != pb.Reason_REASON_UNSPECIFIED && address.MayBeSecret(text) {
+		return notShown
 	}
-	return printable(address)
-}
-
-// secret reports whether the text behind a reason may be a private key. 64 hex
-// digits are the commonest form of one.
-func secret(reason pb.Reason) bool {
-	return reason == pb.Reason_REASON_SECRET_MATERIAL || reason == pb.Reason_REASON_AMBIGUOUS_32_BYTE
+	return text
 }
 
 // maxShown is how many characters of an address are written in a table.
@@ -194,11 +190,7 @@ func writeCSV(w io.Writer, addresses []string, res *pb.ScreenAddressesResponse) 
 		return err
 	}
 	for i, r := range res.Results {
-		address := addresses[i]
-		if secret(r.Reason) {
-			address = "(not shown)"
-		}
-		if err := out.Write(append([]string{address}, answerFields(r, res)...)); err != nil {
+		if err := out.Write(append([]string{shown(addresses[i], r.Reason)}, answerFields(r, res)...)); err != nil {
 			return err
 		}
 	}

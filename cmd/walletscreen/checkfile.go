@@ -151,9 +151,7 @@ func (f *fileRun) flush(ctx context.Context) error {
 	}
 	for i, r := range res.Results {
 		row := f.rows[i]
-		if secret(r.Reason) {
-			row[f.column] = "(not shown)"
-		}
+		row[f.column] = shown(row[f.column], r.Reason)
 		if err := f.out.Write(append(row, answerFields(r, res)...)); err != nil {
 			return fmt.Errorf("--out: %w", err)
 		}

@@ -49,6 +49,41 @@ func keyMaterial(s string) (why Reason) {
 	return why
 }
 
+// MayBeSecret reports whether text may be or hold a private key, and so must not
+// be written anywhere: for the reason why it cannot be screened, or for a long run
+// of hex digits in it. What is too long to be looked at may hold anything. A text
+// that reads cleanly is no secret.
+func MayBeSecret(text string) bool {
+	var p Parsed
+	Parse(text, &p)
+	switch p.Reason {
+	case ReasonNone:
+		return false
+	case ReasonSecretMaterial, ReasonAmbiguous32Byte, ReasonTooLong, ReasonInvalidText:
+		return true
+	}
+	return hexRun(text) || hexRun(p.Text)
+}
+
+// hexRun reports whether s holds a run of hex digits about as long as a key, white
+// space in it or not.
+func hexRun(s string) bool {
+	const digits = 60
+	run := 0
+	for _, c := range []byte(s) {
+		switch {
+		case c <= ' ':
+		case classes[c]&classHex == 0:
+			run = 0
+		default:
+			if run++; run == digits {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // keyShape judges one run of letters and digits.
 func keyShape(s string) Reason {
 	n := len(s)
