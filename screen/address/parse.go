@@ -44,10 +44,20 @@ func parsePlain(s string, sh shape, p *Parsed) {
 	switch {
 	case sh.has(classSeparator):
 		parseParts(s, p)
+	case sh.has(classMark) && readMarked(s, sh, p):
 	case sh.has(classMark) && unwrap(s, p):
 	default:
 		read(s, sh, p)
 	}
+}
+
+// readMarked reads the encodings that have marks of their own, which nothing wraps:
+// cashaddr with its prefix and the raw form of TON.
+func readMarked(s string, sh shape, p *Parsed) bool {
+	if readTON(s, p); p.n == 0 {
+		readCashaddr(s, sh, p)
+	}
+	return p.n > 0
 }
 
 // read gives s, which has no separators, to every encoding it can be of. If none
@@ -58,11 +68,15 @@ func read(s string, sh shape, p *Parsed) {
 	if prefixed || sh.only(classHex) {
 		hex = readHex(digits, prefixed, p)
 	}
+	if prefixed && p.n > 0 {
+		return // no other encoding begins so
+	}
 	var base58, bech32, icap Reason
 	xrp, cashaddr := ReasonNone, readCashaddr(s, sh, p)
 	if sh.only(classBase58) {
-		xrp = readXRP(s, p)
-		base58 = readBase58(s, p)
+		if xrp = readXRP(s, p); p.n == 0 { // no text verifies in both alphabets
+			base58 = readBase58(s, p)
+		}
 	}
 	if sh.only(classAlnum) {
 		icap = readICAP(s, p)
