@@ -296,7 +296,7 @@ type version struct {
 var versions = []version{
 	{"\x00", address.KindP2PKH, false}, {"\x05", address.KindP2SH, false}, {"\x6f", address.KindP2PKH, true}, {"\xc4", address.KindP2SH, true},
 	{"\x1c", address.KindP2PKH, false}, {"\x28", address.KindP2SH, false}, {"\x30", address.KindP2PKH, false}, {"\x32", address.KindP2SH, false},
-	{"\x3a", address.KindP2SH, true}, {"\x1e", address.KindP2PKH, false}, {"\x16", address.KindP2SH, false}, {"\x71", address.KindP2PKH, true},
+	{"\x3a", address.KindP2PKH, false}, {"\x3a", address.KindP2SH, true}, {"\x1e", address.KindP2PKH, false}, {"\x16", address.KindP2SH, false}, {"\x71", address.KindP2PKH, true},
 	{"\x3f", address.KindP2PKH, false}, {"\x3f", address.KindP2SH, false}, {"\x21", address.KindP2SH, false}, {"\x7d", address.KindP2SH, false},
 	{"\x4c", address.KindP2PKH, false}, {"\x10", address.KindP2SH, false}, {"\x26", address.KindP2PKH, false}, {"\x17", address.KindP2SH, false},
 	{"\x3c", address.KindP2PKH, false}, {"\x55", address.KindP2SH, false}, {"\x41", address.KindTron, false}, {"\xa0", address.KindTron, true},
