@@ -8,8 +8,25 @@
 //
 // Parse is the entry. It allocates nothing for the common families, never
 // panics, and takes time linear in the length of the text, which is capped at
-// MaxTextBytes. Each family has a file of its own that says what the format is
-// and where it is specified.
+// MaxTextBytes. Scan finds the addresses in the free text of a publisher, and
+// MayBeSecret tells what no log, terminal or file may carry.
+//
+// Each family has a file of its own that says what the format is and where it is
+// specified:
+//
+//   - hex digits: EVM with its ICAP form and ERC-7930 (evm.go, icap.go,
+//     interoperable.go), Tron, NEAR, Sia, and public keys, which are related to the
+//     addresses made of them
+//   - base58: Bitcoin and its relatives (bitcoin.go, zcash_transparent.go), Tron,
+//     Tezos, the XRP Ledger, Monero, Solana, Substrate chains (ss58.go), Cardano's
+//     Byron addresses
+//   - bech32 and its kin: segwit, cashaddr, Zcash's other addresses
+//     (zcash_unified.go), Cardano, the Cosmos SDK with BNB Beacon Chain, Avalanche
+//   - base 32 and 64: Stellar, Algorand, Filecoin, TON
+//   - decimal: Hedera, Lisk
+//
+// What wraps an address, URIs and account ids, is in uri.go, schemes.go and
+// network.go; families.go is where a text is offered to the families.
 package address
 
 // MaxTextBytes is the longest text that Parse looks at, in bytes. Longer texts

@@ -10,8 +10,9 @@ import (
 // address: white space at the ends, format characters (Unicode category Cf: zero
 // width space, byte order mark, soft hyphen, marks of writing direction) and the
 // others that show nothing, the full-width forms of ASCII, one pair of quotes or
-// brackets, and full stops, commas and semicolons at the end. White space that is left inside becomes
-// plain spaces if it was beyond ASCII. It allocates only if s is not ASCII.
+// brackets, and full stops, commas and semicolons at the end. White space that is
+// left inside becomes plain spaces if it was beyond ASCII. It allocates only if s
+// is not ASCII.
 func normalize(s string) string {
 	s = strings.TrimSpace(foldBeyond(s))
 	s = strings.TrimRight(s, ".,; \t\r\n")

@@ -7,7 +7,8 @@ import "unicode/utf8"
 // cannot be screened from the text alone. Parse may be called from many
 // goroutines, each with its own Parsed. It takes time linear in the length of
 // the text and allocates nothing unless the text holds characters beyond ASCII,
-// an address broken by white space or percent-encoding.
+// an address broken by white space, percent-encoding, a tag within the encoding of
+// an address, or a public key.
 func Parse(text string, p *Parsed) {
 	clear(p.readings[:p.n])
 	p.Text, p.Reason, p.Warnings, p.n = "", ReasonNone, 0, 0
