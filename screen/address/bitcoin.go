@@ -61,7 +61,8 @@ func readBitcoin(version byte, payload []byte, p *Parsed) {
 	}
 }
 
-// readUnknownVersion reads 20 bytes behind a version that no network above has.
+// readUnknownVersion reads 20 bytes behind a version, of one byte or two, that no
+// network has that is known here.
 // They are looked up as a key's hash and as a script's, on no ledger that is
 // known: what they meet is related. If they meet nothing, nothing follows.
 func readUnknownVersion(payload []byte, p *Parsed) {

@@ -37,6 +37,9 @@ func readBase58Bytes(s string, data []byte, p *Parsed) (why Reason) {
 	case 2 + 20 + 4:
 		if base58Checked(data) {
 			readZcashTransparent([2]byte(data), data[2:22], p)
+			if p.n == 0 {
+				readUnknownVersion(data[2:22], p)
+			}
 		}
 	case 3 + 20 + 4:
 		if base58Checked(data) {
