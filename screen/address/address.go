@@ -249,20 +249,25 @@ func (p *Parsed) Readings() []Reading { return p.readings[:p.n] }
 
 // add notes one reading and returns it for the family to complete.
 func (p *Parsed) add(kind Kind, payload []byte, ledgers Ledgers, testnet bool) *Reading {
+	r := p.room()
+	*r = Reading{Ledgers: ledgers, Testnet: testnet}
+	r.Key[0] = byte(kind)
+	copy(r.Key[1:], payload)
+	if testnet {
+		p.Warnings |= WarnTestnet
+	}
+	return r
+}
+
+// room makes room for one more reading.
+func (p *Parsed) room() *Reading {
 	if p.n == MaxReadings {
 		// A reading that is not looked up must not end as "not listed".
 		p.object(ReasonUnrecognized)
 		return new(Reading)
 	}
-	r := &p.readings[p.n]
-	*r = Reading{Ledgers: ledgers, Testnet: testnet}
-	r.Key[0] = byte(kind)
-	copy(r.Key[1:], payload)
 	p.n++
-	if testnet {
-		p.Warnings |= WarnTestnet
-	}
-	return r
+	return &p.readings[p.n-1]
 }
 
 // object notes what stands against an answer. The first objection is kept: the

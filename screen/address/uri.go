@@ -442,13 +442,7 @@ func (p *Parsed) addReading(r *Reading) {
 			return
 		}
 	}
-	if p.n == MaxReadings {
-		// A reading that is not looked up must not end as "not listed".
-		p.object(ReasonUnrecognized)
-		return
-	}
-	p.readings[p.n] = *r
-	p.n++
+	*p.room() = *r
 }
 
 // keyMaterial objects to key material anywhere in the text.
