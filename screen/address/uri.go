@@ -73,6 +73,9 @@ func (u *uri) readOnce(p *Parsed, head, query string) (within string, ok bool) {
 		return "", u.readBare(p, head, query)
 	}
 	sc, known := schemeOf(word)
+	if rest, slashes := strings.CutPrefix(body, "//"); slashes && sc.form == formCashaddr {
+		head, body = word+":"+rest, rest
+	}
 	switch {
 	case !known && readsAlone(head):
 		return "", false // the word is part of the address

@@ -38,6 +38,7 @@ func TestURIs(t *testing.T) {
 		{"no text is left of letters that are like none", "18yzhmכgHtRVoEX3doCrqhis6fFU1dHFUE", ReasonNonASCII, nil, ""},
 		{"the address of a text with a tag", "rPEPPER7kfTD9w2To4CQk6UCfuHM9c6GDY:495", ReasonNone, []string{"xrp:f40b468d5ac0dba36e2941877ac2e9bbd48262a1"}, "rPEPPER7kfTD9w2To4CQk6UCfuHM9c6GDY"},
 		{"the prefix of cashaddr is part of the address", "BCH:bitcoincash:qr95sy3j9xwd2ap32xkykttr4cvcu7as4y0qverfuy?amount=1", ReasonNone, []string{"p2pkh:cb481232299cd5743151ac4b2d63ae198e7bb0a9"}, "bitcoincash:qr95sy3j9xwd2ap32xkykttr4cvcu7as4y0qverfuy"},
+		{"slashes behind the prefix are not", "bitcoincash://qr95sy3j9xwd2ap32xkykttr4cvcu7as4y0qverfuy", ReasonNone, []string{"p2pkh:cb481232299cd5743151ac4b2d63ae198e7bb0a9"}, "bitcoincash:qr95sy3j9xwd2ap32xkykttr4cvcu7as4y0qverfuy"},
 		{"more readings than there is room for", "ethereum:0x89205a3a3b2a69de6dbf7f01ed13b2108b2c43e7/f?address=0x8e23ee67d1332ad560396262c48ffbb01f93d052" +
 			"&address=0x0000000000000000000000000000000000000001&address=0x0000000000000000000000000000000000000002&address=0x0000000000000000000000000000000000000003" +
 			"&address=0x0000000000000000000000000000000000000004&address=0x0000000000000000000000000000000000000005", ReasonUnrecognized, nil, ""},
