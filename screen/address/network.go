@@ -10,7 +10,7 @@ import "strings"
 // ton, which wallets use for tvm.
 func LedgerOf(network string) (Ledgers, bool) {
 	namespace, reference, ok := strings.Cut(network, ":")
-	if !ok || len(namespace) < 3 || len(namespace) > 8 || len(reference) < 1 || len(reference) > 32 {
+	if !ok || len(namespace) < 3 || len(namespace) > 8 || !isReferenceText(reference) {
 		return 0, false
 	}
 	for _, c := range []byte(namespace) {
@@ -18,12 +18,17 @@ func LedgerOf(network string) (Ledgers, bool) {
 			return 0, false
 		}
 	}
-	for _, c := range []byte(reference) {
-		if c != '-' && c != '_' && (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') {
-			return 0, false
+	return networkLedgers(namespace, reference), true
+}
+
+// isReferenceText reports whether s has the form of a reference of CAIP-2.
+func isReferenceText(s string) bool {
+	for _, c := range []byte(s) {
+		if c != '-' && c != '_' && classes[c]&classAlnum == 0 {
+			return false
 		}
 	}
-	return networkLedgers(namespace, reference), true
+	return 1 <= len(s) && len(s) <= 32
 }
 
 // networkLedgers returns the ledgers of a network, 0 if it is not known.

@@ -53,6 +53,20 @@ func nextPart(s string) (part, rest string) {
 	return s[start:end], s[end:]
 }
 
+// nextRun returns the first run of letters and digits of s, "" if none is left, and
+// what follows it.
+func nextRun(s string) (run, rest string) {
+	start := 0
+	for start < len(s) && classes[s[start]]&classAlnum == 0 {
+		start++
+	}
+	end := start
+	for end < len(s) && classes[s[end]]&classAlnum != 0 {
+		end++
+	}
+	return s[start:end], s[end:]
+}
+
 // readJoined reads s without its white space, as malformed.
 func readJoined(s string, p *Parsed) {
 	joined := strings.Join(strings.Fields(s), "")

@@ -129,6 +129,9 @@ func (u *uri) readNetwork(p *Parsed, word, body, query string, sc scheme) {
 		if word != sc.namespace { // account ids are case-sensitive
 			p.object(ReasonMalformed)
 		}
+		if !isReferenceOf(sc.ledgers, reference) {
+			p.object(ReasonMalformed)
+		}
 		ledgers := networkLedgers(sc.namespace, reference)
 		if ledgers&substrateLedgers != 0 {
 			ledgers = substrateLedgers // the generic form serves all of them
@@ -161,6 +164,12 @@ func isReference(sc scheme, s string) bool {
 		return s != "0" && s != "-1"
 	}
 	return true
+}
+
+// isReferenceOf reports whether s has the form of the reference of a network, which
+// of an EVM network is its number.
+func isReferenceOf(ledgers Ledgers, s string) bool {
+	return isReferenceText(s) && (ledgers != LedgerEVM || shapeOf(s).only(classDigit))
 }
 
 // maxColons is how many words are passed over that are not known.
@@ -341,22 +350,34 @@ func (u *uri) takeTagged(p *Parsed, target, query string, ledgers Ledgers) {
 }
 
 // readRest looks for an account among the parameters that is not among those read
-// by now. Whatever the parameter means, it may be who is paid.
+// by now, whatever is around it. What the parameter means is not known, so it may be
+// who is paid.
 func (u *uri) readRest(p *Parsed, query string) {
-	for key, value, rest := nextParameter(query); key != ""; key, value, rest = nextParameter(rest) {
-		if len(value) < minAddressRun || isOneOf(key, notPaid[:]...) {
+	for query != "" {
+		var part string
+		part, query, _ = strings.Cut(query, "&")
+		key, value, _ := nextParameter(part)
+		if isOneOf(key, notPaid[:]...) {
 			continue
 		}
-		sh := shapeOf(value)
-		if sh.has(classSeparator | classBeyond) {
-			continue
+		u.readAnother(p, value)
+		for run, rest := nextRun(percentDecoded(part)); run != ""; run, rest = nextRun(rest) {
+			u.readAnother(p, run)
 		}
-		var q Parsed
-		read(value, sh, &q)
-		if q.Reason == ReasonNone && !p.hasAnyOf(&q) {
-			u.take(p, value, "", 0)
-			p.object(ReasonSeveralAddresses)
-		}
+	}
+}
+
+// readAnother reads s if it is the address of an account that is not among those
+// read by now.
+func (u *uri) readAnother(p *Parsed, s string) {
+	sh := shapeOf(s)
+	if len(s) < minAddressRun || sh.has(classSeparator|classBeyond) {
+		return
+	}
+	var q Parsed
+	if read(s, sh, &q); q.Reason == ReasonNone && !p.hasAnyOf(&q) {
+		u.take(p, s, "", 0)
+		p.object(ReasonSeveralAddresses)
 	}
 }
 
@@ -458,15 +479,10 @@ func (u *uri) keyMaterial(p *Parsed) bool {
 // several reports whether two runs of letters and digits are addresses.
 func (u *uri) several(p *Parsed) bool {
 	count := 0
-	for start, s := 0, p.Text; start < len(s); start++ {
-		end := start
-		for end < len(s) && classes[s[end]]&classAlnum != 0 {
-			end++
-		}
-		if end-start >= minAddressRun && readsAlone(s[start:end]) {
+	for run, rest := nextRun(p.Text); run != ""; run, rest = nextRun(rest) {
+		if len(run) >= minAddressRun && readsAlone(run) {
 			count++
 		}
-		start = end
 	}
 	return count > 1
 }
