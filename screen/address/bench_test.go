@@ -105,6 +105,8 @@ var worst = []struct{ name, text string }{
 	{"longest base58 in parts", strings.Repeat(strings.Repeat("z", maxBase58Text-1)+" ", MaxTextBytes/maxBase58Text)},
 	{"public keys", strings.Repeat(generator+" ", MaxTextBytes/67)},
 	{"one run of bech32", strings.Repeat("q", MaxTextBytes)},
+	{"parameters", "bitcoin:1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa?" + strings.Repeat("a=&", (MaxTextBytes-43)/3)},
+	{"addresses among the parameters", "bitcoin:1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa?" + strings.Repeat("a=1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNb&", (MaxTextBytes-43)/37)},
 	{"beyond ASCII", strings.Repeat("\u0430", MaxTextBytes/2)},
 }
 
