@@ -202,14 +202,32 @@ func related(a, b *Reading) bool {
 	return false
 }
 
-// TestSharedDecode reads the maintainers' valid texts and the listed text of each
-// of their groups, and compares kind and payload. What the answers must be is for
-// the test of package screen, which runs all other sections.
+// TestDecode reads the valid texts and the listed text of each group of the
+// project's vectors. Every kind must be among them.
+func TestDecode(t *testing.T) {
+	kinds := decodeVectors(t, "../testdata/vectors.json")
+	for k := KindNone + 1; k < KindCount; k++ {
+		if k != KindPublicKey && !kinds[k] { // a public key is no address
+			t.Errorf("no text of kind %s", k)
+		}
+	}
+}
+
+// TestSharedDecode reads those of the maintainers' vectors.
 func TestSharedDecode(t *testing.T) {
 	const file = "../../../shared/vectors/addresses.json"
 	if _, err := os.Stat(file); err != nil {
 		t.Skip("the vectors of the reference material are absent: valid_decode and the accounts of equivalent_groups are not run")
 	}
+	decodeVectors(t, file)
+}
+
+// decodeVectors compares kind and payload of the valid texts of a file, and of the
+// listed text of each of its groups, and returns the kinds that it met. What the
+// answers must be is for the test of package screen, which runs all other
+// sections.
+func decodeVectors(t *testing.T, file string) map[Kind]bool {
+	t.Helper()
 	var all struct {
 		Meta   json.RawMessage
 		Groups []struct {
@@ -226,23 +244,36 @@ func TestSharedDecode(t *testing.T) {
 		NoisyInput    json.RawMessage `json:"noisy_input"`
 	}
 	readJSON(t, file, &all)
-	check := func(text string, reason Reason, want Reading) {
+	kinds := map[Kind]bool{}
+	check := func(text string, reason Reason, readings []Reading, want Reading) {
 		t.Helper()
+		kinds[want.Kind()] = true
 		var p Parsed
-		Parse(text, &p)
-		if p.Reason != reason {
+		if Parse(text, &p); p.Reason != reason {
 			t.Errorf("%s: reason %s, want %s", text, p.Reason, reason)
 		}
-		if !slices.ContainsFunc(p.Readings(), func(r Reading) bool { return r.Key == want.Key && r.Tag == want.Tag }) {
-			t.Errorf("%s: read as %+v, want %s with tag %q", text, p.Readings(), want.Key, want.Tag)
+		readings = append(readings, p.Readings()...)
+		if !slices.ContainsFunc(readings, func(r Reading) bool { return r.Key == want.Key && r.Tag == want.Tag }) {
+			t.Errorf("%s: read as %+v, want %s with tag %q", text, readings, want.Key, want.Tag)
 		}
 	}
 	for _, g := range all.Groups {
-		reason := ReasonNone
-		if g.Chain == "near" {
-			reason = ReasonAmbiguous32Byte // it looks like a hash
+		want := vectorAccount(t, g.Account.Kind, g.Account.Hex)
+		switch {
+		case strings.Contains(g.ListedAs, " "): // a cell that has more than the address
+			var found []Reading
+			for _, f := range ScanCell(g.ListedAs).Found {
+				for _, r := range f.Readings {
+					r.Tag = f.Tag
+					found = append(found, r)
+				}
+			}
+			check(g.ListedAs, ReasonMalformed, found, want)
+		case g.Chain == "near":
+			check(g.ListedAs, ReasonAmbiguous32Byte, nil, want) // it looks like a hash
+		default:
+			check(g.ListedAs, ReasonNone, nil, want)
 		}
-		check(g.ListedAs, reason, sharedAccount(t, g.Account.Kind, g.Account.Hex))
 	}
 	for _, v := range all.ValidDecode {
 		if v.Chain == "near" && strings.HasSuffix(v.Text, ".near") { // a name, which is its own account id
@@ -259,8 +290,9 @@ func TestSharedDecode(t *testing.T) {
 		case "near":
 			reason = ReasonAmbiguous32Byte
 		}
-		check(v.Text, reason, sharedDecoded(t, v.Chain, v.Kind, v.Text, v.Hex))
+		check(v.Text, reason, nil, vectorDecoded(t, v.Chain, v.Kind, v.Text, v.Hex))
 	}
+	return kinds
 }
 
 // readingOf makes a reading, of the digest of the payload where the kind's key
@@ -284,31 +316,63 @@ func unhex(t *testing.T, digits string) []byte {
 	return b
 }
 
-// sharedAccount is the account of a group of the maintainers' vectors.
-func sharedAccount(t *testing.T, kind, digits string) Reading {
+// vectorAccount is the account of a kind and its bytes, in hex digits or as the
+// network writes numbers, as the vectors name it. A kind may end with a tag.
+func vectorAccount(t *testing.T, kind, digits string) Reading {
 	t.Helper()
+	if kind, tag, ok := strings.Cut(kind, " tag "); ok {
+		r := vectorAccount(t, kind, digits)
+		r.Tag = tag
+		return r
+	}
 	kind, prefix, _ := strings.Cut(kind, ":")
-	switch kind {
-	case "ton":
+	switch {
+	case kind == "ton":
 		workchain, id, _ := strings.Cut(digits, ":")
-		if workchain == "-1" {
-			return readingOf(KindTONMaster, unhex(t, id))
-		}
-		return readingOf(KindTON, unhex(t, id))
-	case "hbar":
+		return tonReading(t, workchain, unhex(t, id))
+	case kind == "hbar":
 		return hederaReading(t, strings.Split(digits, "."))
-	case "acc20":
+	case kind == "acc20":
 		return readingOf(KindAccount, slices.Concat([]byte(prefix), []byte{0}, unhex(t, digits)))
+	case strings.HasPrefix(kind, "type-"): // the header of Cardano's Shelley addresses
+		return readingOf(KindCardano, unhex(t, digits))
+	case strings.HasPrefix(kind, "cashaddr type "):
+		b, typ := unhex(t, digits), kind[len("cashaddr type ")]-'0'
+		switch {
+		case len(b) != 20:
+			return readingOf(KindCashaddr, slices.Concat([]byte{typ}, b))
+		case typ == 0:
+			return readingOf(KindP2PKH, b)
+		}
+		return readingOf(KindP2SH, b)
 	}
 	kinds := map[string]Kind{
 		"p2pkh": KindP2PKH, "p2sh": KindP2SH, "evm20": KindEVM, "tron20": KindTron, "p2wpkh": KindWPKH, "p2wsh": KindWSH,
-		"xrp20": KindXRP, "xmr64": KindMonero, "xmr64sub": KindMoneroSub, "sol32": KindSolana, "xlm32": KindStellar,
-		"ss58": KindSS58, "near": KindNEAR, "algo32": KindAlgorand, "sia32": KindSia,
+		"p2tr": KindTR, "witness": KindWitness, "xrp20": KindXRP, "xmr64": KindMonero, "xmr64sub": KindMoneroSub,
+		"sol32": KindSolana, "xlm32": KindStellar, "xlm-contract32": KindStellarContract, "xlm-pool32": KindStellarPool,
+		"xlm-balance33": KindStellarBalance, "ss58": KindSS58, "near": KindNEAR, "algo32": KindAlgorand, "sia32": KindSia,
+		"byron": KindCardano, "xtz": KindTezos, "fil": KindFilecoin, "lsk": KindLisk, "sapling43": KindSapling,
+		"orchard43": KindOrchard, "unified": KindUnified,
 	}
 	if kinds[kind] == KindNone {
 		t.Fatalf("unknown kind of account %q", kind)
 	}
 	return readingOf(kinds[kind], unhex(t, digits))
+}
+
+func tonReading(t *testing.T, workchain string, id []byte) Reading {
+	t.Helper()
+	number, err := strconv.ParseInt(workchain, 10, 32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	switch number {
+	case 0:
+		return readingOf(KindTON, id)
+	case -1:
+		return readingOf(KindTONMaster, id)
+	}
+	return readingOf(KindTONOther, slices.Concat(binary.BigEndian.AppendUint32(nil, uint32(number)), id))
 }
 
 func hederaReading(t *testing.T, numbers []string) Reading {
@@ -324,33 +388,14 @@ func hederaReading(t *testing.T, numbers []string) Reading {
 	return readingOf(KindHedera, payload)
 }
 
-// sharedDecoded is the account that a valid text of the maintainers' vectors
-// decodes to.
-func sharedDecoded(t *testing.T, chain, kind, text, digits string) Reading {
+// vectorDecoded is the account that a valid text of the vectors decodes to. An
+// output script and the binary form of ENSIP-9 tell it in the way of the chain.
+func vectorDecoded(t *testing.T, chain, kind, text, digits string) Reading {
 	t.Helper()
-	b := unhex(t, digits)
-	kind, tag, tagged := strings.Cut(kind, " tag ")
-	switch {
-	case kind == "xrp20":
-		r := readingOf(KindXRP, b)
-		if tagged {
-			r.Tag = tag
-		}
-		return r
-	case strings.HasPrefix(kind, "type-"):
-		return readingOf(KindCardano, b)
-	case strings.HasPrefix(kind, "cashaddr type "):
-		typ := kind[len("cashaddr type ")] - '0'
-		switch {
-		case len(b) != 20:
-			return readingOf(KindCashaddr, slices.Concat([]byte{typ}, b))
-		case typ == 0:
-			return readingOf(KindP2PKH, b)
-		}
-		return readingOf(KindP2SH, b)
-	case kind != "scriptPubKey" && kind != "ENSIP-9 binary (script or payload)":
-		t.Fatalf("%s: unknown kind %q", text, kind)
+	if kind != "scriptPubKey" && kind != "ENSIP-9 binary (script or payload)" {
+		return vectorAccount(t, kind, digits)
 	}
+	b := unhex(t, digits)
 	switch chain {
 	case "bsv":
 		return readingOf(KindP2PKH, b)
