@@ -72,12 +72,36 @@ func (u *uri) readInteroperableName(p *Parsed, address, rest string) {
 	case len(checksum) != 8 || !shapeOf(checksum).only(classHex):
 		p.object(ReasonMalformed)
 	case p.n == 1 && p.readings[0].Kind() == KindEVM && number != unknownChain:
-		if !interoperableVerifies(checksum, number, p.readings[0].Payload()) {
+		size := (bits.Len64(number) + 7) / 8
+		var reference [8]byte
+		binary.BigEndian.PutUint64(reference[:], number)
+		if !interoperableVerifies(checksum, interoperableEVM, reference[8-size:], p.readings[0].Payload()) {
+			p.object(ReasonChecksum)
+		}
+	case p.n == 1 && p.readings[0].Kind() == KindSolana && name == "solana:"+solanaGenesis:
+		var reference base58Data
+		n, _ := reference.decode(solanaGenesis)
+		if !interoperableVerifies(checksum, interoperableSolana, reference[:n], p.readings[0].Payload()) {
 			p.object(ReasonChecksum)
 		}
 	default:
 		p.object(ReasonUnsupportedNetwork)
 	}
+}
+
+// solanaGenesis is the hash of the genesis block of Solana's main network, which
+// CAIP-2 cuts to 32 characters and the names of ERC-7930 do not.
+const solanaGenesis = "5eykt4UsFv8P8NJdTREpY1vzqKqZKvdpKuc147dw2N9d"
+
+// onKnownChain reports whether what follows an address is "@" and a chain that is
+// known.
+func onKnownChain(rest string) bool {
+	if rest == "" || rest[0] != '@' {
+		return false
+	}
+	name, _, _ := strings.Cut(rest[1:], "#")
+	_, known, _ := chainOf(name)
+	return known
 }
 
 // unknownChain is the number of a chain that has none, or whose number the text
@@ -90,6 +114,9 @@ const unknownChain = ^uint64(0)
 func chainOf(name string) (ledgers Ledgers, known bool, number uint64) {
 	if namespace, reference, ok := strings.Cut(name, ":"); ok {
 		ledgers, _ = LedgerOf(name)
+		if namespace == "solana" && reference == solanaGenesis {
+			ledgers = LedgerSOL
+		}
 		if namespace != "eip155" {
 			return ledgers, ledgers != 0, unknownChain
 		}
@@ -128,15 +155,14 @@ func chainNumber(s string) (number uint64) {
 }
 
 // interoperableVerifies reports whether the upper-case hex digits are the checksum
-// of an EVM account on a chain, 0 for all chains.
-func interoperableVerifies(checksum string, chain uint64, account []byte) bool {
+// of an account on a chain: of the form, its version and type, the reference of the
+// chain, empty for all chains of the type, and the account.
+func interoperableVerifies(checksum, form string, reference, account []byte) bool {
 	k := keccaks.Get().(*keccak)
 	defer keccaks.Put(k)
-	size := (bits.Len64(chain) + 7) / 8
-	var number [8]byte
-	binary.BigEndian.PutUint64(number[:], chain)
-	in := append(k.in[:0], 0, 0, byte(size))
-	in = append(in, number[8-size:]...)
+	in := append(k.in[:0], form[2:]...) // without the version
+	in = append(in, byte(len(reference)))
+	in = append(in, reference...)
 	in = append(in, byte(len(account)))
 	in = append(in, account...)
 	sum := k.hash(len(in))

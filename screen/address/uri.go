@@ -124,6 +124,9 @@ func (u *uri) readOnce(p *Parsed, head, query string) (within string, ok bool) {
 // readNetwork reads what follows the scheme of a network: an address, or the rest
 // of an account id (CAIP-10).
 func (u *uri) readNetwork(p *Parsed, word, body, query string, sc scheme) {
+	if sc.ledgers == LedgerTON {
+		body = strings.TrimPrefix(body, "transfer/")
+	}
 	reference, account, ok := strings.Cut(body, ":")
 	if ok && sc.namespace != "" && isReference(sc, reference) {
 		if word != sc.namespace { // account ids are case-sensitive
@@ -147,9 +150,6 @@ func (u *uri) readNetwork(p *Parsed, word, body, query string, sc scheme) {
 			p.object(ReasonUnsupportedNetwork)
 		}
 		return
-	}
-	if sc.ledgers == LedgerTON {
-		body = strings.TrimPrefix(body, "transfer/")
 	}
 	u.takeTagged(p, body, query, sc.ledgers)
 }
@@ -231,7 +231,8 @@ func (u *uri) readBare(p *Parsed, head, query string) bool {
 		}
 		return true
 	}
-	if u.several(p) {
+	// The reference of a chain may be as long as an address.
+	if !onKnownChain(rest) && u.several(p) {
 		p.object(ReasonSeveralAddresses)
 		return true
 	}
@@ -321,12 +322,25 @@ var webLinks = [...]struct {
 }{
 	{"app.tonkeeper.com/transfer/", LedgerTON},
 	{"tonhub.com/transfer/", LedgerTON},
+	{"xaman.app/detect/request:", LedgerXRP},
+	{"xumm.app/detect/request:", LedgerXRP},
 }
 
+// readWeb reads the link of a wallet, or of any page that names an account of the
+// XRP Ledger as XLS-2 has it, in the parameter "to"
+// (https://github.com/XRPLF/XRPL-Standards).
 func (u *uri) readWeb(p *Parsed, body, query string) bool {
 	for _, link := range webLinks {
 		if address, ok := strings.CutPrefix(body, link.prefix); ok {
 			u.takeTagged(p, address, query, link.ledgers)
+			return true
+		}
+	}
+	var q Parsed
+	to := parameter(query, "to")
+	if sh := shapeOf(to); to != "" && sh.only(classBase58) {
+		if read(to, sh, &q); q.n == 1 && q.readings[0].Kind() == KindXRP {
+			u.takeTagged(p, to, query, LedgerXRP)
 			return true
 		}
 	}
