@@ -25,7 +25,7 @@ import (
 // of its own, against a real redis-server.
 
 // patience is how long a test waits for what should happen at once.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // A build is the program, built once for all tests.
 type build struct {
