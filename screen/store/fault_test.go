@@ -315,8 +315,9 @@ func TestDeadlines(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 			err := call(ctx)
 			cancel()
-			// The margin is for the machine; the driver's own limits are seconds.
-			if took := time.Since(begin); err == nil || took > time.Second {
+			// The margin is for a slow day; the driver's own limits are 5 seconds for
+			// each command.
+			if took := time.Since(begin); err == nil || took > 4*time.Second {
 				t.Errorf("%s, connected before: %v: %v after %v", name, connected, err, took)
 			}
 		}
@@ -334,7 +335,7 @@ func TestDeadlines(t *testing.T) {
 	defer cancel()
 	begin := time.Now()
 	_, err := newPublisher(t, o).Publish(ctx, old, next, nil)
-	if took := time.Since(begin); err == nil || took > 5*time.Second {
+	if took := time.Since(begin); err == nil || took > limit {
 		t.Errorf("Publish: %v after %v", err, took)
 	}
 	server.Resume()
