@@ -315,9 +315,8 @@ func TestDeadlines(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 			err := call(ctx)
 			cancel()
-			// The margin is for a slow day; the driver's own limits are 5 seconds for
-			// each command.
-			if took := time.Since(begin); err == nil || took > 4*time.Second {
+			// The margin is for the machine; the driver's own limits are seconds.
+			if took := time.Since(begin); err == nil || took > time.Second {
 				t.Errorf("%s, connected before: %v: %v after %v", name, connected, err, took)
 			}
 		}
@@ -335,7 +334,7 @@ func TestDeadlines(t *testing.T) {
 	defer cancel()
 	begin := time.Now()
 	_, err := newPublisher(t, o).Publish(ctx, old, next, nil)
-	if took := time.Since(begin); err == nil || took > limit {
+	if took := time.Since(begin); err == nil || took > 5*time.Second {
 		t.Errorf("Publish: %v after %v", err, took)
 	}
 	server.Resume()
