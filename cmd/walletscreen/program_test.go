@@ -25,7 +25,7 @@ import (
 // of its own, against a real redis-server.
 
 // patience is how long a test waits for what should happen at once.
-const patience = time.Minute
+const patience = 30 * time.Second
 
 // A build is the program, built once for all tests.
 type build struct {

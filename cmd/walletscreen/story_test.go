@@ -236,11 +236,7 @@ func TestStoryOf4November2025(t *testing.T) {
 		if t.Failed() {
 			return
 		}
-		// Milliseconds, and on a slow day still sooner than a poll finds it: the server
-		// was told.
-		late := (<-firstListed).Sub(published)
-		t.Logf("listed %s after the load ended", late)
-		if late > 4*time.Second {
+		if late := (<-firstListed).Sub(published); late > time.Second {
 			t.Errorf("listed %s after the load ended, want within a second", late)
 		}
 		res := ask(t, c, &pb.ScreenAddressesRequest{Addresses: addresses})
