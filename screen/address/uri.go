@@ -328,7 +328,8 @@ var webLinks = [...]struct {
 
 // readWeb reads the link of a wallet, or of any page that names an account of the
 // XRP Ledger as XLS-2 has it, in the parameter "to"
-// (https://github.com/XRPLF/XRPL-Standards).
+// (https://github.com/XRPLF/XRPL-Standards). What a page of which nothing is known
+// has in its path may be who is paid as well.
 func (u *uri) readWeb(p *Parsed, body, query string) bool {
 	for _, link := range webLinks {
 		if address, ok := strings.CutPrefix(body, link.prefix); ok {
@@ -341,6 +342,7 @@ func (u *uri) readWeb(p *Parsed, body, query string) bool {
 	if sh := shapeOf(to); to != "" && sh.only(classBase58) {
 		if read(to, sh, &q); q.n == 1 && q.readings[0].Kind() == KindXRP {
 			u.takeTagged(p, to, query, LedgerXRP)
+			u.readRuns(p, body)
 			return true
 		}
 	}
@@ -375,9 +377,15 @@ func (u *uri) readRest(p *Parsed, query string) {
 			continue
 		}
 		u.readAnother(p, value)
-		for run, rest := nextRun(percentDecoded(part)); run != ""; run, rest = nextRun(rest) {
-			u.readAnother(p, run)
-		}
+		u.readRuns(p, percentDecoded(part))
+	}
+}
+
+// readRuns looks for an account that is not among those read by now in any run of
+// letters and digits.
+func (u *uri) readRuns(p *Parsed, s string) {
+	for run, rest := nextRun(s); run != ""; run, rest = nextRun(rest) {
+		u.readAnother(p, run)
 	}
 }
 

@@ -48,6 +48,14 @@ func TestURIs(t *testing.T) {
 			"&address=0x0000000000000000000000000000000000000001&address=0x0000000000000000000000000000000000000002&address=0x0000000000000000000000000000000000000003" +
 			"&address=0x0000000000000000000000000000000000000004&address=0x0000000000000000000000000000000000000005", ReasonUnrecognized, nil, ""},
 		{"nothing but a private key matters", "ethereum:0x89205a3a3b2a69de6dbf7f01ed13b2108b2c43e7?x=5HueCGU8rMjxEXxiPuD5BDku4MkFqeZyd4dZ1jvhTVqvbTLvyTJ", ReasonSecretMaterial, nil, ""},
+		{"a page's account of the XRP Ledger", "https://x.example/send?to=rPEPPER7kfTD9w2To4CQk6UCfuHM9c6GDY&dt=495", ReasonNone, []string{"xrp:f40b468d5ac0dba36e2941877ac2e9bbd48262a1"}, "rPEPPER7kfTD9w2To4CQk6UCfuHM9c6GDY"},
+		{"another account in the page's path", "https://x.example/address/0x8e23ee67d1332ad560396262c48ffbb01f93d052?to=rPEPPER7kfTD9w2To4CQk6UCfuHM9c6GDY", ReasonSeveralAddresses, []string{"xrp:f40b468d5ac0dba36e2941877ac2e9bbd48262a1", evmPayee}, ""},
+		{"another of the XRP Ledger in it", "https://x.example/rPT1Sjq2YGrBMTttX4GZHjKu9dyfzbpAYe/?to=rPEPPER7kfTD9w2To4CQk6UCfuHM9c6GDY", ReasonSeveralAddresses, []string{"xrp:f40b468d5ac0dba36e2941877ac2e9bbd48262a1", "xrp:f667b0ca50cc7709a220b0561b85e53a48461fa8"}, ""},
+		{"another behind it", "https://x.example/send?to=rPEPPER7kfTD9w2To4CQk6UCfuHM9c6GDY&for=0x8e23ee67d1332ad560396262c48ffbb01f93d052", ReasonSeveralAddresses, []string{"xrp:f40b468d5ac0dba36e2941877ac2e9bbd48262a1", evmPayee}, ""},
+		{"the same account in the path", "https://x.example/rPEPPER7kfTD9w2To4CQk6UCfuHM9c6GDY?to=rPEPPER7kfTD9w2To4CQk6UCfuHM9c6GDY", ReasonNone, []string{"xrp:f40b468d5ac0dba36e2941877ac2e9bbd48262a1"}, "rPEPPER7kfTD9w2To4CQk6UCfuHM9c6GDY"},
+		{"a page's account of another network", "https://x.example/send?to=1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa", ReasonUnrecognized, nil, ""},
+		{"a chain that is another account", "7S3P4HxJpyyigGzodYwHtCxZyUQe9JiBMHyRWXArAaKv@solana:EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v", ReasonSeveralAddresses, nil, ""},
+		{"a wrong checksum of a name", "MJKqp326RZCHnAAbew9MDdui3iCKWco7fsK9sVuZTX2@solana:5eykt4UsFv8P8NJdTREpY1vzqKqZKvdpKuc147dw2N9d#88835C12", ReasonChecksum, []string{"solana:05333498d5aea4ae009585c43f7b8c30df8e70187d4a713d134f977fc8dfe0b5"}, "MJKqp326RZCHnAAbew9MDdui3iCKWco7fsK9sVuZTX2"},
 		{"an X-address and another tag", "ripple:X7AcgcsBL6XDcUb289X4mJ8djcdyKaGo2K5VpXpmCqbV2gS?dt=15", ReasonMalformed, []string{"xrp:5e7b112523f68d2f5e879db4eac51c6698a69304"}, "X7AcgcsBL6XDcUb289X4mJ8djcdyKaGo2K5VpXpmCqbV2gS"},
 		{"an X-address and its tag", "ripple:X7AcgcsBL6XDcUb289X4mJ8djcdyKaGo2K5VpXpmCqbV2gS?dt=14", ReasonNone, []string{"xrp:5e7b112523f68d2f5e879db4eac51c6698a69304"}, "X7AcgcsBL6XDcUb289X4mJ8djcdyKaGo2K5VpXpmCqbV2gS"},
 	} {
