@@ -373,7 +373,7 @@ func (u *uri) readRest(p *Parsed, query string) {
 		var part string
 		part, query, _ = strings.Cut(query, "&")
 		key, value, _ := nextParameter(part)
-		if isOneOf(key, notPaid[:]...) {
+		if isOneOf(key, notPaid[:]...) && readsOn(value, notPaidLedgers) {
 			continue
 		}
 		u.readAnother(p, value)
@@ -406,6 +406,8 @@ func (u *uri) readAnother(p *Parsed, s string) {
 // notPaid are the parameters whose addresses say what is paid or mark the payment:
 // tokens and references of Solana Pay, assets of SEP-7, tokens of TON.
 var notPaid = [...]string{"spl-token", "reference", "asset_issuer", "jetton"}
+
+const notPaidLedgers = LedgerSOL | LedgerXLM | LedgerTON
 
 // hasAnyOf reports whether one of q's readings is of an account that p has.
 func (p *Parsed) hasAnyOf(q *Parsed) bool {
@@ -470,7 +472,9 @@ func tagReading(r *Reading, tag string) bool {
 			return false
 		}
 	case KindStellar:
-		if r.Tag != "" && r.Tag != tag {
+		// A memo is a number, a text of 28 bytes or a hash.
+		hash := len(tag) == 64 && shapeOf(tag).only(classHex)
+		if len(tag) > 28 && !hash || r.Tag != "" && r.Tag != tag {
 			return false
 		}
 	case KindAccount, KindTON, KindTONMaster, KindTONOther, KindHedera:
@@ -514,14 +518,23 @@ func (u *uri) several(p *Parsed) bool {
 const minAddressRun = 25
 
 // readsAlone reports whether s without anything around it has a reading.
-func readsAlone(s string) bool {
+func readsAlone(s string) bool { return readsOn(s, ^Ledgers(0)) }
+
+// readsOn reports whether s without anything around it has a reading on one of the
+// ledgers.
+func readsOn(s string, ledgers Ledgers) bool {
 	sh := shapeOf(s)
 	if s == "" || sh.has(classSeparator|classBeyond) {
 		return false
 	}
 	var q Parsed
 	read(s, sh, &q)
-	return q.n > 0
+	for i := range q.Readings() {
+		if q.readings[i].Ledgers&ledgers != 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // evmShaped reports whether s can only be an EVM address: 0x and 40 hex digits.
