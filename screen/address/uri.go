@@ -263,8 +263,11 @@ func (u *uri) readERC681(p *Parsed, body, query string) {
 		p.object(ReasonMalformed)
 	}
 	transfer := isOneOf(function, "transfer", "transferFrom", "safeTransferFrom")
-	if !transfer {
+	switch {
+	case !transfer:
 		u.take(p, target, "", LedgerEVM)
+	case !evmShaped(target) && !dottedName(target):
+		p.object(ReasonMalformed) // no contract
 	}
 	if !called || function == "" {
 		return

@@ -21,6 +21,8 @@ func TestURIs(t *testing.T) {
 		lookedAt   string // "" for the text itself
 	}{
 		{"the contract is no payee of a transfer", "ethereum:0x89205a3a3b2a69de6dbf7f01ed13b2108b2c43e7/transfer?address=0x8e23ee67d1332ad560396262c48ffbb01f93d052&uint256=1", ReasonNone, []string{evmPayee}, "0x8e23ee67d1332ad560396262c48ffbb01f93d052"},
+		{"the contract of a transfer may be a name", "ethereum:token.eth/transfer?address=0x8e23ee67d1332ad560396262c48ffbb01f93d052", ReasonNone, []string{evmPayee}, "0x8e23ee67d1332ad560396262c48ffbb01f93d052"},
+		{"and nothing else", "ethereum:TA3941uFAvmVibSkQ6fMJXxmaSNovX86mz/transfer?address=0x8e23ee67d1332ad560396262c48ffbb01f93d052", ReasonMalformed, []string{evmPayee}, "0x8e23ee67d1332ad560396262c48ffbb01f93d052"},
 		{"all addresses of another function count", "ethereum:0x89205a3a3b2a69de6dbf7f01ed13b2108b2c43e7/approve?address=0x8e23ee67d1332ad560396262c48ffbb01f93d052", ReasonNone, []string{evmContract, evmPayee}, ""},
 		{"both sides of a transfer", "ethereum:0x0000000000000000000000000000000000000001/transferFrom?address=0x89205a3a3b2a69de6dbf7f01ed13b2108b2c43e7&address=0x8e23ee67d1332ad560396262c48ffbb01f93d052", ReasonNone, []string{evmContract, evmPayee}, ""},
 		{"one of two payees does not read", "ethereum:0x0000000000000000000000000000000000000001/transferFrom?address=0x89205a3a3b2a69de6dbf7f01ed13b2108b2c43e7&address=0x8e23", ReasonMalformed, []string{evmContract}, ""},
