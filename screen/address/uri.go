@@ -474,7 +474,7 @@ func tagReading(r *Reading, tag string) bool {
 		if number >= 1<<32 || r.Tag != "" && r.Tag != tag {
 			return false
 		}
-	case KindStellar:
+	case KindStellar, KindStellarContract, KindStellarPool, KindStellarBalance:
 		// A memo is a number, a text of 28 bytes or a hash.
 		hash := len(tag) == 64 && shapeOf(tag).only(classHex)
 		if len(tag) > 28 && !hash || r.Tag != "" && r.Tag != tag {
