@@ -116,6 +116,11 @@ type Publication struct {
 	Digest      Digest // SHA-256 of the document, decompressed: this does
 	Records     int    // entries in the document, with and without addresses
 	Parties     []PublishedParty
+
+	// Unexpected counts what the document holds and its parser has no rule for, by
+	// a short description for operators: "element sdnList/sdnEntry/newList". It is
+	// not part of any snapshot. Descriptions never hold an address.
+	Unexpected map[string]int
 }
 
 // A Verification says that the newest publication of a list in a snapshot was
@@ -167,6 +172,10 @@ type PublishedAddress struct {
 	SourceIDs   []string // the publisher's ids of the row; nil when the format cannot say
 	Reliability string   // the publisher's word on reliability: "Confirmed"; "" when none
 	Comment     string   // the publisher's remark on this row
+
+	// Kind is what being listed by this row means, where a list mixes kinds; 0 is
+	// the kind of the list.
+	Kind Kind
 
 	// The row's own interval [ListedOn, DelistedOn), for lists that print one.
 	// Zero means that the dates of the publications decide.

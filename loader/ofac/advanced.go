@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"walletscreen/loader/xmlstream"
 	"walletscreen/screen"
 )
 
@@ -14,7 +15,7 @@ const sdnList = "SDN List"
 
 // advanced is the state of reading SDN_ADVANCED.
 type advanced struct {
-	*scanner
+	*xmlstream.Scanner
 	pub  *screen.Publication
 	seen map[string]int // line of a DistinctParty by FixedRef
 
@@ -63,9 +64,9 @@ type namePart struct {
 }
 
 // parseAdvanced reads SDN_ADVANCED from behind the start tag of its root.
-func parseAdvanced(s *scanner) (*screen.Publication, error) {
+func parseAdvanced(s *xmlstream.Scanner) (*screen.Publication, error) {
 	p := &advanced{
-		scanner:   s,
+		Scanner:   s,
 		pub:       new(screen.Publication),
 		seen:      make(map[string]int),
 		sets:      make(map[string]map[string]value),
@@ -83,19 +84,19 @@ func parseAdvanced(s *scanner) (*screen.Publication, error) {
 		{name: "SanctionsEntries", read: p.sanctionsEntries},
 	}
 	done := 0
-	err := p.children(func() error {
+	err := p.Children(func() error {
 		for i := range sections {
 			sec := &sections[i]
-			if string(p.name) != sec.name {
+			if string(p.Name) != sec.name {
 				continue
 			}
 			if sec.line > 0 {
-				return p.errorf("a second <%s>, after that of line %d", sec.name, sec.line)
+				return p.Errorf("a second <%s>, after that of line %d", sec.name, sec.line)
 			}
 			if i != done {
-				return p.errorf("<%s> stands before <%s>", sec.name, sections[done].name)
+				return p.Errorf("<%s> stands before <%s>", sec.name, sections[done].name)
 			}
-			sec.line = p.line()
+			sec.line = p.Line()
 			done++
 			return sec.read()
 		}
@@ -105,27 +106,27 @@ func parseAdvanced(s *scanner) (*screen.Publication, error) {
 		return nil, err
 	}
 	if done < len(sections) {
-		return nil, p.errorf("the document has no <%s>", sections[done].name)
+		return nil, p.Errorf("the document has no <%s>", sections[done].name)
 	}
 	if p.entries == 0 {
-		return nil, p.errorf("the document is of another list: no SanctionsEntry is on the list %q, the lists are %q", sdnList, p.lists)
+		return nil, p.Errorf("the document is of another list: no SanctionsEntry is on the list %q, the lists are %q", sdnList, p.lists)
 	}
 	return p.pub, nil
 }
 
 // date reads the children Year, Month and Day of the element begun last.
 func (p *advanced) date() (screen.Date, error) {
-	element := string(p.name)
-	line := p.line()
+	element := string(p.Name)
+	line := p.Line()
 	var year, month, day string
-	err := p.children(func() error {
-		switch string(p.name) {
+	err := p.Children(func() error {
+		switch string(p.Name) {
 		case "Year":
-			return p.leafOnce(&year)
+			return p.LeafOnce(&year)
 		case "Month":
-			return p.leafOnce(&month)
+			return p.LeafOnce(&month)
 		case "Day":
-			return p.leafOnce(&day)
+			return p.LeafOnce(&day)
 		}
 		return nil
 	})
@@ -135,20 +136,20 @@ func (p *advanced) date() (screen.Date, error) {
 	var n [3]int
 	for i, text := range []string{year, month, day} {
 		if n[i], err = strconv.Atoi(strings.TrimSpace(text)); err != nil {
-			return 0, p.errorf("the <%s> of line %d has year %.20q, month %.20q, day %.20q", element, line, year, month, day)
+			return 0, p.Errorf("the <%s> of line %d has year %.20q, month %.20q, day %.20q", element, line, year, month, day)
 		}
 	}
 	date, err := screen.NewDate(n[0], n[1], n[2])
 	if err != nil {
-		return 0, p.errorf("the <%s> of line %d: %w", element, line, err)
+		return 0, p.Errorf("the <%s> of line %d: %w", element, line, err)
 	}
 	return date, nil
 }
 
 // referenceValueSets reads what the numbers of this document mean.
 func (p *advanced) referenceValueSets() error {
-	return p.children(func() error {
-		set := strings.TrimSuffix(string(p.name), "Values")
+	return p.Children(func() error {
+		set := strings.TrimSuffix(string(p.Name), "Values")
 		switch set {
 		case "AliasType", "DetailType", "DocNameStatus", "EntryEventType", "FeatureType", "LegalBasis", "List",
 			"NamePartType", "PartySubType", "PartyType", "Reliability", "SanctionsType", "Script":
@@ -156,24 +157,24 @@ func (p *advanced) referenceValueSets() error {
 			return nil
 		}
 		if p.sets[set] != nil {
-			return p.errorf("a second <%sValues>", set)
+			return p.Errorf("a second <%sValues>", set)
 		}
 		values := make(map[string]value)
 		p.sets[set] = values
-		return p.children(func() error {
-			if string(p.name) != set {
+		return p.Children(func() error {
+			if string(p.Name) != set {
 				return nil
 			}
-			id, v := p.attr("ID"), value{partyType: p.attr("PartyTypeID")}
+			id, v := p.Attr("ID"), value{partyType: p.Attr("PartyTypeID")}
 			var err error
-			if v.name, err = p.leaf(); err != nil {
+			if v.name, err = p.Leaf(); err != nil {
 				return err
 			}
 			if id == "" {
-				return p.errorf("the %s %.40q has no ID", set, v.name)
+				return p.Errorf("the %s %.40q has no ID", set, v.name)
 			}
 			if old, ok := values[id]; ok {
-				return p.errorf("%s ID %s is both %.40q and %.40q", set, id, old.name, v.name)
+				return p.Errorf("%s ID %s is both %.40q and %.40q", set, id, old.name, v.name)
 			}
 			values[id] = v
 			if set == "FeatureType" {
@@ -192,7 +193,7 @@ func (p *advanced) referenceValueSets() error {
 func (p *advanced) value(uid, set, id string) (value, error) {
 	v, ok := p.sets[set][id]
 	if !ok {
-		return v, p.errorf("party %s: %sID %.20q is not among the %sValues", uid, set, id, set)
+		return v, p.Errorf("party %s: %sID %.20q is not among the %sValues", uid, set, id, set)
 	}
 	return v, nil
 }
@@ -203,17 +204,17 @@ func (p *advanced) valueName(uid, set, id string) (string, error) {
 }
 
 func (p *advanced) distinctParties() error {
-	return p.children(func() error {
-		if string(p.name) != "DistinctParty" {
+	return p.Children(func() error {
+		if string(p.Name) != "DistinctParty" {
 			return p.noFeature()
 		}
 		p.pub.Records++
-		kept := p.kept
+		kept := p.Kept
 		if err := p.distinctParty(); err != nil {
 			return err
 		}
 		if len(p.party.addresses) == 0 {
-			p.kept = kept + len(p.party.uid) + stringCost
+			p.Kept = kept + len(p.party.uid) + xmlstream.StringCost
 			return nil
 		}
 		published, err := p.published()
@@ -222,7 +223,7 @@ func (p *advanced) distinctParties() error {
 		}
 		for _, id := range p.party.profiles {
 			if other, ok := p.profiles[id]; ok {
-				return p.errorf("Profile %s is of party %s and of party %s", id, p.pub.Parties[other].UID, p.party.uid)
+				return p.Errorf("Profile %s is of party %s and of party %s", id, p.pub.Parties[other].UID, p.party.uid)
 			}
 			p.profiles[id] = len(p.pub.Parties)
 		}
@@ -235,10 +236,10 @@ func (p *advanced) distinctParties() error {
 // noFeature passes over the element begun last, which must not hold a Feature:
 // one in an unknown place might be an address.
 func (p *advanced) noFeature() error {
-	if string(p.name) == "Feature" {
-		return p.errorf("a <Feature> that is not in a Profile of a DistinctParty")
+	if string(p.Name) == "Feature" {
+		return p.Errorf("a <Feature> that is not in a Profile of a DistinctParty")
 	}
-	return p.children(p.noFeature)
+	return p.Children(p.noFeature)
 }
 
 // distinctParty reads a DistinctParty into p.party.
@@ -246,8 +247,8 @@ func (p *advanced) distinctParty() error {
 	q := &p.party
 	clear(q.partTypes)
 	*q = party{
-		uid:       p.attr("FixedRef"),
-		line:      p.line(),
+		uid:       p.Attr("FixedRef"),
+		line:      p.Line(),
 		profiles:  q.profiles[:0],
 		names:     q.names[:0],
 		partTypes: q.partTypes,
@@ -256,27 +257,27 @@ func (p *advanced) distinctParty() error {
 		q.partTypes = make(map[string]string)
 	}
 	if q.uid == "" {
-		return p.errorf("a <DistinctParty> without FixedRef")
+		return p.Errorf("a <DistinctParty> without FixedRef")
 	}
 	if first, ok := p.seen[q.uid]; ok {
-		return p.errorf("a second <DistinctParty> with FixedRef %s, after that of line %d", q.uid, first)
+		return p.Errorf("a second <DistinctParty> with FixedRef %s, after that of line %d", q.uid, first)
 	}
 	p.seen[q.uid] = q.line
 	aliases := 0
-	return p.children(func() error {
-		if string(p.name) != "Profile" {
+	return p.Children(func() error {
+		if string(p.Name) != "Profile" {
 			return p.noFeature()
 		}
-		id := p.attr("ID")
+		id := p.Attr("ID")
 		if id == "" {
-			return p.errorf("party %s has a <Profile> without ID", q.uid)
+			return p.Errorf("party %s has a <Profile> without ID", q.uid)
 		}
 		q.profiles = append(q.profiles, id)
 		if q.subType == "" {
-			q.subType = p.attr("PartySubTypeID")
+			q.subType = p.Attr("PartySubTypeID")
 		}
-		return p.children(func() error {
-			switch string(p.name) {
+		return p.Children(func() error {
+			switch string(p.Name) {
 			case "Identity":
 				return p.identity(&aliases)
 			case "Feature":
@@ -290,32 +291,32 @@ func (p *advanced) distinctParty() error {
 // identity reads the names of an Identity into p.party.
 func (p *advanced) identity(aliases *int) error {
 	q := &p.party
-	return p.children(func() error {
-		switch string(p.name) {
+	return p.Children(func() error {
+		switch string(p.Name) {
 		case "Alias":
 			*aliases++
 			name := documentedName{
 				alias:     *aliases,
-				primary:   p.attr("Primary") == "true",
-				weak:      p.attr("LowQuality") == "true",
-				aliasType: p.attr("AliasTypeID"),
+				primary:   p.Attr("Primary") == "true",
+				weak:      p.Attr("LowQuality") == "true",
+				aliasType: p.Attr("AliasTypeID"),
 			}
-			return p.children(func() error {
-				if string(p.name) != "DocumentedName" {
+			return p.Children(func() error {
+				if string(p.Name) != "DocumentedName" {
 					return p.noFeature()
 				}
-				name.status, name.parts = p.attr("DocNameStatusID"), nil
-				err := p.children(func() error {
-					if string(p.name) != "DocumentedNamePart" {
+				name.status, name.parts = p.Attr("DocNameStatusID"), nil
+				err := p.Children(func() error {
+					if string(p.Name) != "DocumentedNamePart" {
 						return p.noFeature()
 					}
-					return p.children(func() error {
-						if string(p.name) != "NamePartValue" {
+					return p.Children(func() error {
+						if string(p.Name) != "NamePartValue" {
 							return p.noFeature()
 						}
-						part := namePart{group: p.attr("NamePartGroupID"), script: p.attr("ScriptID")}
+						part := namePart{group: p.Attr("NamePartGroupID"), script: p.Attr("ScriptID")}
 						var err error
-						part.text, err = p.leaf()
+						part.text, err = p.Leaf()
 						name.parts = append(name.parts, part)
 						return err
 					})
@@ -324,15 +325,15 @@ func (p *advanced) identity(aliases *int) error {
 				return err
 			})
 		case "NamePartGroups":
-			return p.children(func() error {
-				if string(p.name) != "MasterNamePartGroup" {
+			return p.Children(func() error {
+				if string(p.Name) != "MasterNamePartGroup" {
 					return p.noFeature()
 				}
-				return p.children(func() error {
-					if string(p.name) != "NamePartGroup" {
+				return p.Children(func() error {
+					if string(p.Name) != "NamePartGroup" {
 						return p.noFeature()
 					}
-					q.partTypes[p.attr("ID")] = p.attr("NamePartTypeID")
+					q.partTypes[p.Attr("ID")] = p.Attr("NamePartTypeID")
 					return nil
 				})
 			})
@@ -345,24 +346,24 @@ func (p *advanced) identity(aliases *int) error {
 // every version is an address of its own.
 func (p *advanced) feature() error {
 	q := &p.party
-	id, typ, line := p.attr("ID"), p.attr("FeatureTypeID"), p.line()
+	id, typ, line := p.Attr("ID"), p.Attr("FeatureTypeID"), p.Line()
 	sym, ok := p.addresses[typ]
 	if !ok {
-		return p.errorf("party %s: FeatureTypeID %.20q of feature %s is not among the FeatureTypeValues", q.uid, typ, id)
+		return p.Errorf("party %s: FeatureTypeID %.20q of feature %s is not among the FeatureTypeValues", q.uid, typ, id)
 	}
 	if sym == nil {
 		return nil
 	}
 	if id == "" {
-		return p.errorf("party %s has an address <Feature> without ID", q.uid)
+		return p.Errorf("party %s has an address <Feature> without ID", q.uid)
 	}
 	before := len(q.addresses)
-	err := p.children(func() error {
-		if string(p.name) != "FeatureVersion" {
+	err := p.Children(func() error {
+		if string(p.Name) != "FeatureVersion" {
 			return p.noFeature()
 		}
-		versionLine := p.line()
-		reliability, err := p.valueName(q.uid, "Reliability", p.attr("ReliabilityID"))
+		versionLine := p.Line()
+		reliability, err := p.valueName(q.uid, "Reliability", p.Attr("ReliabilityID"))
 		if err != nil {
 			return err
 		}
@@ -371,21 +372,21 @@ func (p *advanced) feature() error {
 		}
 		var comment string
 		first := len(q.addresses)
-		err = p.children(func() error {
-			switch string(p.name) {
+		err = p.Children(func() error {
+			switch string(p.Name) {
 			case "Comment":
-				return p.leafOnce(&comment)
+				return p.LeafOnce(&comment)
 			case "VersionDetail":
-				detail, err := p.valueName(q.uid, "DetailType", p.attr("DetailTypeID"))
+				detail, err := p.valueName(q.uid, "DetailType", p.Attr("DetailTypeID"))
 				if err != nil {
 					return err
 				}
-				text, err := p.leaf()
+				text, err := p.Leaf()
 				if err != nil {
 					return err
 				}
 				if detail != "TEXT" || strings.TrimSpace(text) == "" {
-					return p.errorf("party %s: address feature %s has a detail of type %s and text %.40q", q.uid, id, detail, text)
+					return p.Errorf("party %s: address feature %s has a detail of type %s and text %.40q", q.uid, id, detail, text)
 				}
 				q.addresses = append(q.addresses, screen.PublishedAddress{
 					Text:        text,
@@ -401,7 +402,7 @@ func (p *advanced) feature() error {
 			return err
 		}
 		if len(q.addresses) == first {
-			return p.errorf("party %s: the version of line %d of address feature %s has no text", q.uid, versionLine, id)
+			return p.Errorf("party %s: the version of line %d of address feature %s has no text", q.uid, versionLine, id)
 		}
 		for i := first; i < len(q.addresses); i++ {
 			q.addresses[i].Comment = comment
@@ -409,7 +410,7 @@ func (p *advanced) feature() error {
 		return nil
 	})
 	if err == nil && len(q.addresses) == before {
-		err = p.errorf("party %s: address feature %s of line %d has no version", q.uid, id, line)
+		err = p.Errorf("party %s: address feature %s of line %d has no version", q.uid, id, line)
 	}
 	return err
 }
@@ -458,7 +459,7 @@ func (p *advanced) published() (screen.PublishedParty, error) {
 		}
 	}
 	if pub.Facts.Name == "" {
-		return pub, p.errorf("party %s, of line %d, has no primary name", q.uid, q.line)
+		return pub, p.Errorf("party %s, of line %d, has no primary name", q.uid, q.line)
 	}
 	return pub, nil
 }
@@ -511,7 +512,7 @@ func (p *advanced) fullName(n documentedName) (string, error) {
 	for _, part := range n.parts {
 		group, ok := p.party.partTypes[part.group]
 		if !ok {
-			return "", p.errorf("party %s: NamePartGroupID %.20q is not among its NamePartGroups", p.party.uid, part.group)
+			return "", p.Errorf("party %s: NamePartGroupID %.20q is not among its NamePartGroups", p.party.uid, part.group)
 		}
 		typ, err := p.valueName(p.party.uid, "NamePartType", group)
 		if err != nil {
@@ -546,12 +547,12 @@ func (p *advanced) fullName(n documentedName) (string, error) {
 }
 
 func (p *advanced) sanctionsEntries() error {
-	return p.children(func() error {
-		if string(p.name) != "SanctionsEntry" {
+	return p.Children(func() error {
+		if string(p.Name) != "SanctionsEntry" {
 			return nil
 		}
-		kept := p.kept
-		listID := p.attr("ListID")
+		kept := p.Kept
+		listID := p.Attr("ListID")
 		list, known := p.sets["List"][listID]
 		onSDN := list.name == sdnList
 		if onSDN {
@@ -559,9 +560,9 @@ func (p *advanced) sanctionsEntries() error {
 		} else if name := fmt.Sprintf("%.80s", list.name); len(p.lists) < 10 && !slices.Contains(p.lists, name) {
 			p.lists = append(p.lists, name)
 		}
-		i, ok := p.profiles[p.attr("ProfileID")]
+		i, ok := p.profiles[p.Attr("ProfileID")]
 		if !ok {
-			p.kept = kept
+			p.Kept = kept
 			return nil
 		}
 		if !known {
@@ -582,8 +583,8 @@ func (p *advanced) sanctionsEntry(i int, onSDN bool) error {
 		p.onSDN[i] = true
 		facts.Entries = nil
 	}
-	return p.children(func() error {
-		switch string(p.name) {
+	return p.Children(func() error {
+		switch string(p.Name) {
 		case "EntryEvent":
 			event, created, err := p.entryEvent(party.UID)
 			if err == nil && created && onSDN == p.onSDN[i] {
@@ -591,15 +592,15 @@ func (p *advanced) sanctionsEntry(i int, onSDN bool) error {
 			}
 			return err
 		case "SanctionsMeasure":
-			typ, err := p.valueName(party.UID, "SanctionsType", p.attr("SanctionsTypeID"))
+			typ, err := p.valueName(party.UID, "SanctionsType", p.Attr("SanctionsTypeID"))
 			if err != nil || typ != "Program" {
 				return err
 			}
-			return p.children(func() error {
-				if string(p.name) != "Comment" {
+			return p.Children(func() error {
+				if string(p.Name) != "Comment" {
 					return nil
 				}
-				program, err := p.leaf()
+				program, err := p.Leaf()
 				if program != "" && !slices.Contains(facts.Programs, program) {
 					facts.Programs = append(facts.Programs, program)
 				}
@@ -612,29 +613,29 @@ func (p *advanced) sanctionsEntry(i int, onSDN bool) error {
 
 // entryEvent reads an EntryEvent and reports whether it put the party on the list.
 func (p *advanced) entryEvent(uid string) (event screen.EntryEvent, created bool, err error) {
-	line := p.line()
-	typ, err := p.valueName(uid, "EntryEventType", p.attr("EntryEventTypeID"))
+	line := p.Line()
+	typ, err := p.valueName(uid, "EntryEventType", p.Attr("EntryEventTypeID"))
 	if err != nil || typ != "Created" {
 		return event, false, err
 	}
-	if event.LegalBasis, err = p.valueName(uid, "LegalBasis", p.attr("LegalBasisID")); err != nil {
+	if event.LegalBasis, err = p.valueName(uid, "LegalBasis", p.Attr("LegalBasisID")); err != nil {
 		return event, false, err
 	}
 	if event.LegalBasis == "Unknown" {
 		event.LegalBasis = ""
 	}
-	err = p.children(func() error {
-		if string(p.name) != "Date" {
+	err = p.Children(func() error {
+		if string(p.Name) != "Date" {
 			return nil
 		}
 		if event.On != 0 {
-			return p.errorf("party %s: a second <Date>", uid)
+			return p.Errorf("party %s: a second <Date>", uid)
 		}
 		event.On, err = p.date()
 		return err
 	})
 	if err == nil && event.On == 0 {
-		err = p.errorf("party %s: the <EntryEvent> of line %d has no <Date>", uid, line)
+		err = p.Errorf("party %s: the <EntryEvent> of line %d has no <Date>", uid, line)
 	}
 	return event, true, err
 }

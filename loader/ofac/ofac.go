@@ -40,6 +40,7 @@ import (
 	"io"
 	"strings"
 
+	"walletscreen/loader/xmlstream"
 	"walletscreen/screen"
 )
 
@@ -61,26 +62,26 @@ const (
 // without text, a number of records other than announced. A publication without
 // any address is not: to judge that is the caller's.
 func Parse(r io.Reader) (*screen.Publication, error) {
-	s := newScanner(r)
-	if t, err := s.next(); err != nil {
+	s := xmlstream.New(r)
+	if t, err := s.Next(); err != nil {
 		return nil, fmt.Errorf("ofac: %w", err)
-	} else if t == endDocument {
-		return nil, fmt.Errorf("ofac: %w", s.errorf("no root element"))
+	} else if t == xmlstream.EndDocument {
+		return nil, fmt.Errorf("ofac: %w", s.Errorf("no root element"))
 	}
 	var format string
-	var parse func(*scanner) (*screen.Publication, error)
-	switch string(s.name) {
+	var parse func(*xmlstream.Scanner) (*screen.Publication, error)
+	switch string(s.Name) {
 	case "Sanctions":
 		format, parse = "SDN_ADVANCED", parseAdvanced
 	case "sdnList":
 		format, parse = "SDN.XML", parseSDN
 	default:
 		return nil, fmt.Errorf("ofac: line %d: root element <%.40s>, want <Sanctions> (SDN_ADVANCED) or <sdnList> (SDN.XML)",
-			s.line(), s.name)
+			s.Line(), s.Name)
 	}
 	pub, err := parse(s)
 	if err == nil {
-		_, err = s.next() // nothing but white space and comments, to the end of the input
+		_, err = s.Next() // nothing but white space and comments, to the end of the input
 	}
 	if err != nil {
 		return nil, fmt.Errorf("ofac: %s: %w", format, err)

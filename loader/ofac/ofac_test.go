@@ -16,6 +16,7 @@ import (
 	"testing"
 	"testing/iotest"
 
+	"walletscreen/loader/xmlstream"
 	"walletscreen/screen"
 )
 
@@ -227,7 +228,7 @@ func TestFullName(t *testing.T) {
 		{[]string{"Name of a new kind", "Xaver", "First Name", "Yvo"}, false, "Xaver Yvo"},
 		{nil, false, ""},
 	}
-	p := &advanced{scanner: newScanner(nil), sets: map[string]map[string]value{"NamePartType": {}}}
+	p := &advanced{Scanner: xmlstream.New(nil), sets: map[string]map[string]value{"NamePartType": {}}}
 	p.party.partTypes = make(map[string]string)
 	for _, typ := range types {
 		p.sets["NamePartType"]["id of "+typ] = value{name: typ}
@@ -477,7 +478,7 @@ func TestTooMuchToKeep(t *testing.T) {
 	})
 	t.Run("what is dropped does not count", func(t *testing.T) {
 		const one = `<SanctionsEntry ID="905" ProfileID="103" ListID="1550"/>`
-		many := strings.Repeat(one, maxKept/stringCost)
+		many := strings.Repeat(one, 64<<20/xmlstream.StringCost)
 		if _, err := Parse(strings.NewReader(replaceOnce(t, doc, `<SanctionsEntry ID="905"`, many+`<SanctionsEntry ID="905"`))); err != nil {
 			t.Error(err)
 		}

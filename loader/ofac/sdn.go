@@ -5,41 +5,42 @@ import (
 	"strings"
 	"time"
 
+	"walletscreen/loader/xmlstream"
 	"walletscreen/screen"
 )
 
 // parseSDN reads SDN.XML from behind the start tag of its root.
-func parseSDN(s *scanner) (*screen.Publication, error) {
+func parseSDN(s *xmlstream.Scanner) (*screen.Publication, error) {
 	pub := new(screen.Publication)
 	var date, count string
 	seen := make(map[string]int) // line by uid
-	err := s.children(func() error {
-		switch string(s.name) {
+	err := s.Children(func() error {
+		switch string(s.Name) {
 		case "publshInformation": // so spelled by OFAC
-			return s.children(func() error {
-				switch string(s.name) {
+			return s.Children(func() error {
+				switch string(s.Name) {
 				case "Publish_Date":
-					return s.leafOnce(&date)
+					return s.LeafOnce(&date)
 				case "Record_Count":
-					return s.leafOnce(&count)
+					return s.LeafOnce(&count)
 				}
 				return nil
 			})
 		case "sdnEntry":
 			pub.Records++
-			line, kept := s.line(), s.kept
+			line, kept := s.Line(), s.Kept
 			party, err := parseSDNEntry(s)
 			if err != nil {
 				return err
 			}
 			if first, ok := seen[party.UID]; ok {
-				return s.errorf("a second <sdnEntry> with uid %s, after that of line %d", party.UID, first)
+				return s.Errorf("a second <sdnEntry> with uid %s, after that of line %d", party.UID, first)
 			}
 			seen[party.UID] = line
 			if len(party.Addresses) > 0 {
 				pub.Parties = append(pub.Parties, party)
 			} else {
-				s.kept = kept + len(party.UID) + stringCost
+				s.Kept = kept + len(party.UID) + xmlstream.StringCost
 			}
 		}
 		return nil
@@ -49,48 +50,48 @@ func parseSDN(s *scanner) (*screen.Publication, error) {
 	}
 	day, err := time.Parse("01/02/2006", strings.TrimSpace(date))
 	if err != nil {
-		return nil, s.errorf("publshInformation/Publish_Date %.40q, want a date such as 11/04/2025", date)
+		return nil, s.Errorf("publshInformation/Publish_Date %.40q, want a date such as 11/04/2025", date)
 	}
 	pub.PublishedOn = screen.DateOf(day)
 	announced, err := strconv.ParseUint(strings.TrimSpace(count), 10, 32)
 	if err != nil {
-		return nil, s.errorf("publshInformation/Record_Count %.40q, want a number", count)
+		return nil, s.Errorf("publshInformation/Record_Count %.40q, want a number", count)
 	}
 	if uint64(pub.Records) != announced {
-		return nil, s.errorf("Record_Count announces %d entries, the document has %d", announced, pub.Records)
+		return nil, s.Errorf("Record_Count announces %d entries, the document has %d", announced, pub.Records)
 	}
 	return pub, nil
 }
 
 // parseSDNEntry reads an sdnEntry. The party is complete if it has addresses.
-func parseSDNEntry(s *scanner) (screen.PublishedParty, error) {
+func parseSDNEntry(s *xmlstream.Scanner) (screen.PublishedParty, error) {
 	var p screen.PublishedParty
 	var first, last, typ string
-	line := s.line()
-	err := s.children(func() error {
-		switch string(s.name) {
+	line := s.Line()
+	err := s.Children(func() error {
+		switch string(s.Name) {
 		case "uid":
-			return s.leafOnce(&p.UID)
+			return s.LeafOnce(&p.UID)
 		case "firstName":
-			return s.leafOnce(&first)
+			return s.LeafOnce(&first)
 		case "lastName":
-			return s.leafOnce(&last)
+			return s.LeafOnce(&last)
 		case "sdnType":
-			return s.leafOnce(&typ)
+			return s.LeafOnce(&typ)
 		case "programList":
-			return s.children(func() error {
-				if string(s.name) != "program" {
+			return s.Children(func() error {
+				if string(s.Name) != "program" {
 					return nil
 				}
-				program, err := s.leaf()
+				program, err := s.Leaf()
 				if program != "" {
 					p.Facts.Programs = append(p.Facts.Programs, program)
 				}
 				return err
 			})
 		case "idList":
-			return s.children(func() error {
-				if string(s.name) != "id" {
+			return s.Children(func() error {
+				if string(s.Name) != "id" {
 					return nil
 				}
 				address, ok, err := parseSDNID(s)
@@ -100,8 +101,8 @@ func parseSDNEntry(s *scanner) (screen.PublishedParty, error) {
 				return err
 			})
 		case "akaList":
-			return s.children(func() error {
-				if string(s.name) != "aka" {
+			return s.Children(func() error {
+				if string(s.Name) != "aka" {
 					return nil
 				}
 				alias, err := parseAka(s)
@@ -117,29 +118,29 @@ func parseSDNEntry(s *scanner) (screen.PublishedParty, error) {
 		return p, err
 	}
 	if p.UID == "" {
-		return p, s.errorf("the <sdnEntry> of line %d has no uid", line)
+		return p, s.Errorf("the <sdnEntry> of line %d has no uid", line)
 	}
 	p.Facts.Name = joinNames(" ", first, last)
 	p.Facts.Type = partyType(typ)
 	p.Facts.URL = partyURL(p.UID)
 	if len(p.Addresses) > 0 && p.Facts.Name == "" {
-		return p, s.errorf("the <sdnEntry> of line %d, uid %s, has no name", line, p.UID)
+		return p, s.Errorf("the <sdnEntry> of line %d, uid %s, has no name", line, p.UID)
 	}
 	return p, nil
 }
 
 // parseSDNID reads an id and reports whether it is a digital currency address.
-func parseSDNID(s *scanner) (screen.PublishedAddress, bool, error) {
+func parseSDNID(s *xmlstream.Scanner) (screen.PublishedAddress, bool, error) {
 	var uid, typ, number string
-	line := s.line()
-	err := s.children(func() error {
-		switch string(s.name) {
+	line := s.Line()
+	err := s.Children(func() error {
+		switch string(s.Name) {
 		case "uid":
-			return s.leafOnce(&uid)
+			return s.LeafOnce(&uid)
 		case "idType":
-			return s.leafOnce(&typ)
+			return s.LeafOnce(&typ)
 		case "idNumber":
-			return s.leafOnce(&number)
+			return s.LeafOnce(&number)
 		}
 		return nil
 	})
@@ -147,14 +148,14 @@ func parseSDNID(s *scanner) (screen.PublishedAddress, bool, error) {
 		return screen.PublishedAddress{}, false, err
 	}
 	if typ == "" {
-		return screen.PublishedAddress{}, false, s.errorf("the <id> of line %d, uid %.20q, has no idType", line, uid)
+		return screen.PublishedAddress{}, false, s.Errorf("the <id> of line %d, uid %.20q, has no idType", line, uid)
 	}
 	sym, ok := symbol(typ)
 	if !ok {
 		return screen.PublishedAddress{}, false, nil
 	}
 	if strings.TrimSpace(number) == "" {
-		return screen.PublishedAddress{}, false, s.errorf("the <id> of line %d, uid %.20q, %s, has no idNumber", line, uid, typ)
+		return screen.PublishedAddress{}, false, s.Errorf("the <id> of line %d, uid %.20q, %s, has no idNumber", line, uid, typ)
 	}
 	a := screen.PublishedAddress{Text: number, Symbol: sym}
 	// A uid that follows another rule is no reason to lose the address.
@@ -166,18 +167,18 @@ func parseSDNID(s *scanner) (screen.PublishedAddress, bool, error) {
 
 // parseAka reads an aka. A weak one of a person has all of its name in lastName,
 // "KLICHKO, Ivan P", and is left so: nicknames may hold commas, too.
-func parseAka(s *scanner) (screen.Alias, error) {
+func parseAka(s *xmlstream.Scanner) (screen.Alias, error) {
 	var first, last, typ, category string
-	err := s.children(func() error {
-		switch string(s.name) {
+	err := s.Children(func() error {
+		switch string(s.Name) {
 		case "firstName":
-			return s.leafOnce(&first)
+			return s.LeafOnce(&first)
 		case "lastName":
-			return s.leafOnce(&last)
+			return s.LeafOnce(&last)
 		case "type":
-			return s.leafOnce(&typ)
+			return s.LeafOnce(&typ)
 		case "category":
-			return s.leafOnce(&category)
+			return s.LeafOnce(&category)
 		}
 		return nil
 	})

@@ -371,58 +371,6 @@ func TestRealExcerpts(t *testing.T) {
 	}
 }
 
-// The scanner and encoding/xml see the same in a real publication.
-func TestScannerOnRealPublication(t *testing.T) {
-	if testing.Short() || underRace {
-		t.Skip("not run with -short or -race: encoding/xml over a whole publication")
-	}
-	s := newScanner(open(t, sharedFile(t, "ofac/sdn_advanced", newest)))
-	s.keep = true
-	d := xml.NewDecoder(bufio.NewReaderSize(open(t, sharedFile(t, "ofac/sdn_advanced", newest)), 1<<16))
-	var text []byte
-	for n := 0; ; n++ {
-		got, err := s.next()
-		if err != nil {
-			t.Fatal(err)
-		}
-		var want xml.Token
-		text = text[:0]
-		for {
-			if want, err = d.Token(); err != nil && err != io.EOF {
-				t.Fatal(err)
-			}
-			if chars, ok := want.(xml.CharData); ok {
-				text = append(text, chars...)
-			} else if _, ok := want.(xml.ProcInst); !ok {
-				break
-			}
-		}
-		if s.depth() > 0 && n > 0 && !bytes.Equal(s.text, text) {
-			t.Fatalf("line %d: text %q, want %q", s.line(), s.text, text)
-		}
-		s.text = s.text[:0]
-		switch want := want.(type) {
-		case xml.StartElement:
-			same := got == startElement && string(s.name) == want.Name.Local && len(s.attrs) == len(want.Attr)
-			for i := 0; same && i < len(want.Attr); i++ {
-				same = strings.HasSuffix(string(s.attrs[i].name), want.Attr[i].Name.Local) && string(s.attrs[i].value) == want.Attr[i].Value
-			}
-			if !same {
-				t.Fatalf("line %d: <%s %q>, want %v", s.line(), s.name, s.attrs, want)
-			}
-		case xml.EndElement:
-			if got != endElement {
-				t.Fatalf("line %d: %v, want %v", s.line(), got, want)
-			}
-		case nil:
-			if got != endDocument {
-				t.Fatalf("line %d: %v, want the end", s.line(), got)
-			}
-			return
-		}
-	}
-}
-
 // BenchmarkAdvanced reads the newest real publication from memory, beside what
 // encoding/xml takes to do nothing with it.
 func BenchmarkAdvanced(b *testing.B) {

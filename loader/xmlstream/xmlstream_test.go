@@ -1,4 +1,4 @@
-package ofac
+package xmlstream
 
 import (
 	"bytes"
@@ -16,25 +16,25 @@ import (
 // since the tag before, and ">" for an end.
 func events(r io.Reader) (string, error) {
 	var b strings.Builder
-	s := newScanner(r)
+	s := New(r)
 	s.keep = true
 	for {
-		t, err := s.next()
+		t, err := s.Next()
 		if err != nil {
 			return b.String(), err
 		}
 		fmt.Fprintf(&b, "%q\n", s.text)
 		s.text = s.text[:0]
 		switch t {
-		case startElement:
-			fmt.Fprintf(&b, "<%s", s.name)
+		case StartElement:
+			fmt.Fprintf(&b, "<%s", s.Name)
 			for _, a := range s.attrs {
 				fmt.Fprintf(&b, " %s=%q", a.name, a.value)
 			}
 			b.WriteByte('\n')
-		case endElement:
+		case EndElement:
 			b.WriteString(">\n")
-		case endDocument:
+		case EndDocument:
 			return b.String(), nil
 		}
 	}
@@ -138,7 +138,7 @@ func TestScannerAgainstEncodingXML(t *testing.T) {
 // Whatever lies across the end of what was read so far is read whole.
 func TestScannerAtEndOfBuffer(t *testing.T) {
 	const rest = "<!-- y --><![CDATA[z]]>&amp;<?p i?><b c='>'/>\r\n<d></d></a>"
-	size := len(newScanner(nil).buf)
+	size := len(New(nil).buf)
 	for n := size - len(rest) - len("<a>"); n <= size; n++ {
 		in := "<a>" + strings.Repeat("x", n) + rest
 		got, err := events(strings.NewReader(in))
@@ -279,4 +279,35 @@ func FuzzScanner(f *testing.F) {
 			t.Fatalf("got:\n%s\nwant:\n%s", got, want)
 		}
 	})
+}
+
+func TestUnknown(t *testing.T) {
+	s := New(strings.NewReader("<a><b><new/><new x='1'>text<c/></new></b></a>"))
+	if _, err := s.Next(); err != nil {
+		t.Fatal(err)
+	}
+	err := s.Children(func() error {
+		return s.Children(func() error { s.Unknown(); return nil })
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := s.Unexpected(); len(got) != 1 || got["element a/b/new"] != 2 {
+		t.Errorf("Unexpected() = %v, want 2 of element a/b/new", got)
+	}
+
+	var b strings.Builder
+	for i := range 3 * maxUnknown {
+		fmt.Fprintf(&b, "<e%d/>", i)
+	}
+	s = New(strings.NewReader("<a>" + b.String() + "</a>"))
+	if _, err := s.Next(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Children(func() error { s.Unknown(); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.Unexpected(); len(got) != maxUnknown+1 || got["other elements"] != 2*maxUnknown {
+		t.Errorf("Unexpected() has %d descriptions, %d of other elements, want %d and %d", len(got), got["other elements"], maxUnknown+1, 2*maxUnknown)
+	}
 }

@@ -1,4 +1,7 @@
-package ofac
+// Package xmlstream reads a publisher's XML document element by element, for
+// parsers that pass over most of it: strictly, in bounded memory, and in a small
+// part of the time that encoding/xml takes.
+package xmlstream
 
 import (
 	"bytes"
@@ -17,21 +20,34 @@ const (
 	maxAttrs = 64       // attributes of one tag
 	maxKept  = 64 << 20 // bytes of what the caller keeps; 2 MB for SDN_ADVANCED of November 2025
 
-	stringCost = 64 // what keeping a string takes beside its bytes, about
+	// StringCost is what keeping a string takes beside its bytes, about.
+	StringCost = 64
+
+	maxUnknown = 100 // paths of elements that Unknown counts apart
 )
 
-// A scanner reads XML element by element, in memory that does not grow with the
+// A Scanner reads XML element by element, in memory that does not grow with the
 // document. It takes a subset of XML 1.0, all that the publications use, and
 // refuses the rest: no DOCTYPE and so no entities but the predefined five, UTF-8
 // only, ASCII names. What it takes it checks: every tag is closed by its own
 // name, there is one root, every character is legal. Namespaces are not
 // resolved: an element is known by its local name, an attribute by its name if
-// that has no prefix.
+// that has no prefix. Every error says the line and the open elements.
 //
 // It stands beside encoding/xml because that allocates for every tag: most of
 // the 121 MB of SDN_ADVANCED is read only to be passed over, and this takes a
 // small part of the time. The tests hold it to encoding/xml token by token.
-type scanner struct {
+//
+// A Scanner is for one goroutine.
+type Scanner struct {
+	// Name is the local name of the start tag that Next returned last. It is
+	// valid until the next call.
+	Name []byte
+	// Kept counts the bytes handed out as strings, about. More than 64 MiB of them
+	// are refused, so a caller takes off what it does not keep: it notes Kept
+	// before an element and sets it back after.
+	Kept int
+
 	r       io.Reader
 	readErr error // what ended the input, io.EOF included
 
@@ -46,44 +62,45 @@ type scanner struct {
 	open   []int  // where each begins in names
 	rooted bool   // the root was begun
 
-	// Of the start tag that next returned last; valid until the next call.
-	name     []byte // local name
+	// Of the start tag that Next returned last; valid until the next call.
 	attrs    []attr
 	values   []byte // attribute values that are not in buf as they are
 	emptyTag bool   // it closed itself: its end is due
 
-	kept int    // bytes handed out as strings; the caller takes off what it dropped
 	keep bool   // collect text
 	text []byte // text since keep was set
+
+	unknown map[string]int
 }
 
 type attr struct{ name, value []byte }
 
-type token uint8
+// A Token is what Next found.
+type Token uint8
 
 const (
-	startElement token = iota
-	endElement
-	endDocument
+	StartElement Token = iota
+	EndElement
+	EndDocument
 )
 
-// newScanner returns a scanner at the beginning of r.
-func newScanner(r io.Reader) *scanner {
-	return &scanner{r: r, buf: make([]byte, 1<<16)}
+// New returns a scanner at the beginning of r.
+func New(r io.Reader) *Scanner {
+	return &Scanner{r: r, buf: make([]byte, 1<<16)}
 }
 
-// depth returns the number of open elements.
-func (s *scanner) depth() int { return len(s.open) }
+// Depth returns the number of open elements.
+func (s *Scanner) Depth() int { return len(s.open) }
 
-// line returns the line, from 1, of what is consumed next.
-func (s *scanner) line() int {
+// Line returns the line, from 1, of what is consumed next.
+func (s *Scanner) Line() int {
 	s.lines += bytes.Count(s.buf[s.counted:s.pos], []byte{'\n'})
 	s.counted = s.pos
 	return s.lines + 1
 }
 
 // path returns the open elements: "Sanctions/DistinctParties/DistinctParty".
-func (s *scanner) path() string {
+func (s *Scanner) path() string {
 	var b strings.Builder
 	for i := range s.open {
 		if i > 0 {
@@ -94,37 +111,37 @@ func (s *scanner) path() string {
 	return b.String()
 }
 
-func (s *scanner) openName(i int) []byte {
+func (s *Scanner) openName(i int) []byte {
 	if i+1 < len(s.open) {
 		return s.names[s.open[i]:s.open[i+1]]
 	}
 	return s.names[s.open[i]:]
 }
 
-// errorf returns an error that says where the scanner stands.
-func (s *scanner) errorf(format string, args ...any) error {
+// Errorf returns an error that says where the scanner stands.
+func (s *Scanner) Errorf(format string, args ...any) error {
 	err := fmt.Errorf(format, args...)
-	if s.depth() == 0 {
-		return fmt.Errorf("line %d: %w", s.line(), err)
+	if s.Depth() == 0 {
+		return fmt.Errorf("line %d: %w", s.Line(), err)
 	}
-	return fmt.Errorf("line %d, in %s: %w", s.line(), s.path(), err)
+	return fmt.Errorf("line %d, in %s: %w", s.Line(), s.path(), err)
 }
 
 // more reads on, keeping what stands from pos. It returns io.EOF at the end of
 // the input.
-func (s *scanner) more() error {
+func (s *Scanner) more() error {
 	if s.readErr == io.EOF {
 		return io.EOF
 	}
 	if s.readErr != nil {
-		return s.errorf("reading: %w", s.readErr)
+		return s.Errorf("reading: %w", s.readErr)
 	}
-	s.line()
+	s.Line()
 	s.end = copy(s.buf, s.buf[s.pos:s.end])
 	s.pos, s.counted = 0, 0
 	if s.end == len(s.buf) {
 		if s.end >= maxToken {
-			return s.errorf("a tag, comment or text of more than %d bytes, beginning %.40q", maxToken, s.buf)
+			return s.Errorf("a tag, comment or text of more than %d bytes, beginning %.40q", maxToken, s.buf)
 		}
 		s.buf = append(s.buf, make([]byte, len(s.buf))...)
 	}
@@ -142,16 +159,16 @@ func (s *scanner) more() error {
 }
 
 // unexpected turns an end of input into the error that it is inside something.
-func (s *scanner) unexpected(err error, inside string) error {
+func (s *Scanner) unexpected(err error, inside string) error {
 	if err == io.EOF {
-		return s.errorf("%w inside %s: the document is cut short", io.ErrUnexpectedEOF, inside)
+		return s.Errorf("%w inside %s: the document is cut short", io.ErrUnexpectedEOF, inside)
 	}
 	return err
 }
 
 // index returns where sep begins in the input, as an offset from pos that is at
 // least from, reading on as needed.
-func (s *scanner) index(from int, sep string) (int, error) {
+func (s *Scanner) index(from int, sep string) (int, error) {
 	for {
 		if s.pos+from <= s.end {
 			if i := bytes.Index(s.buf[s.pos+from:s.end], []byte(sep)); i >= 0 {
@@ -167,7 +184,7 @@ func (s *scanner) index(from int, sep string) (int, error) {
 
 // begins reports whether the input goes on with prefix. It returns io.EOF if the
 // input ends before that is decided.
-func (s *scanner) begins(prefix string) (bool, error) {
+func (s *Scanner) begins(prefix string) (bool, error) {
 	for s.end-s.pos < len(prefix) {
 		if !strings.HasPrefix(prefix, string(s.buf[s.pos:s.end])) {
 			return false, nil
@@ -179,13 +196,13 @@ func (s *scanner) begins(prefix string) (bool, error) {
 	return string(s.buf[s.pos:s.pos+len(prefix)]) == prefix, nil
 }
 
-// next returns the next start or end of an element, or endDocument after all of
+// Next returns the next start or end of an element, or EndDocument after all of
 // the input. Of the text between it collects what keep asks for.
-func (s *scanner) next() (token, error) {
+func (s *Scanner) Next() (Token, error) {
 	if s.emptyTag {
 		s.emptyTag = false
 		s.pop()
-		return endElement, nil
+		return EndElement, nil
 	}
 	if !s.opened {
 		s.opened = true
@@ -233,27 +250,27 @@ func (s *scanner) next() (token, error) {
 }
 
 // finish checks that the document may end where the input did.
-func (s *scanner) finish() (token, error) {
-	if s.depth() > 0 {
-		return 0, s.unexpected(io.EOF, fmt.Sprintf("<%s>", s.openName(s.depth()-1)))
+func (s *Scanner) finish() (Token, error) {
+	if s.Depth() > 0 {
+		return 0, s.unexpected(io.EOF, fmt.Sprintf("<%s>", s.openName(s.Depth()-1)))
 	}
 	if err := s.characters(s.end-s.pos, false); err != nil {
 		return 0, err
 	}
 	if !s.rooted {
-		return 0, s.errorf("%w: no root element", io.ErrUnexpectedEOF)
+		return 0, s.Errorf("%w: no root element", io.ErrUnexpectedEOF)
 	}
-	return endDocument, nil
+	return EndDocument, nil
 }
 
 // characters consumes n bytes of character data.
-func (s *scanner) characters(n int, cdata bool) error {
+func (s *Scanner) characters(n int, cdata bool) error {
 	s.started = true
 	b := s.buf[s.pos : s.pos+n]
-	if s.depth() == 0 {
+	if s.Depth() == 0 {
 		if t := bytes.TrimLeft(b, " \t\r\n"); len(t) > 0 {
 			s.pos += len(b) - len(t)
-			return s.errorf("text outside the root element: %.40q", t)
+			return s.Errorf("text outside the root element: %.40q", t)
 		}
 		s.pos += n
 		return nil
@@ -261,34 +278,34 @@ func (s *scanner) characters(n int, cdata bool) error {
 	text, rest, err := decode(s.text, b, s.keep, cdata)
 	s.pos += len(b) - len(rest)
 	if err != nil {
-		return s.errorf("%w", err)
+		return s.Errorf("%w", err)
 	}
 	s.text = text
 	if len(text) > maxToken {
-		return s.errorf("text of more than %d bytes", maxToken)
+		return s.Errorf("text of more than %d bytes", maxToken)
 	}
 	return nil
 }
 
 // endTag consumes the end tag at pos.
-func (s *scanner) endTag() (token, error) {
+func (s *Scanner) endTag() (Token, error) {
 	i, err := s.index(2, ">")
 	if err != nil {
 		return 0, s.unexpected(err, "an end tag")
 	}
 	name := bytes.TrimRight(s.buf[s.pos+2:s.pos+i], " \t\r\n")
-	if s.depth() == 0 {
-		return 0, s.errorf("end tag </%.40s> without a start", name)
+	if s.Depth() == 0 {
+		return 0, s.Errorf("end tag </%.40s> without a start", name)
 	}
-	if want := s.openName(s.depth() - 1); !bytes.Equal(name, want) {
-		return 0, s.errorf("end tag </%.40s>, want </%s>", name, want)
+	if want := s.openName(s.Depth() - 1); !bytes.Equal(name, want) {
+		return 0, s.Errorf("end tag </%.40s>, want </%s>", name, want)
 	}
 	s.pos += i + 1
 	s.pop()
-	return endElement, nil
+	return EndElement, nil
 }
 
-func (s *scanner) pop() {
+func (s *Scanner) pop() {
 	last := len(s.open) - 1
 	s.names = s.names[:s.open[last]]
 	s.open = s.open[:last]
@@ -296,7 +313,7 @@ func (s *scanner) pop() {
 
 // declaration consumes the comment or CDATA section at pos and refuses all else
 // that begins "<!".
-func (s *scanner) declaration() error {
+func (s *Scanner) declaration() error {
 	if comment, err := s.begins("<!--"); err != nil {
 		return s.unexpected(err, "a declaration")
 	} else if comment {
@@ -308,11 +325,11 @@ func (s *scanner) declaration() error {
 			return s.unexpected(err, "a comment")
 		}
 		if s.buf[s.pos+i+2] != '>' {
-			return s.errorf(`"--" inside a comment`)
+			return s.Errorf(`"--" inside a comment`)
 		}
 		_, _, err = decode(nil, s.buf[s.pos+4:s.pos+i], false, true)
 		if err != nil {
-			return s.errorf("comment: %w", err)
+			return s.Errorf("comment: %w", err)
 		}
 		s.pos += i + 3
 		return nil
@@ -321,8 +338,8 @@ func (s *scanner) declaration() error {
 	if cdata, err := s.begins(open); err != nil {
 		return s.unexpected(err, "a declaration")
 	} else if cdata {
-		if s.depth() == 0 {
-			return s.errorf("text outside the root element: %s", open)
+		if s.Depth() == 0 {
+			return s.Errorf("text outside the root element: %s", open)
 		}
 		i, err := s.index(len(open), "]]>")
 		if err != nil {
@@ -335,11 +352,11 @@ func (s *scanner) declaration() error {
 		s.pos += len("]]>")
 		return nil
 	}
-	return s.errorf("a DOCTYPE or other declaration, which is refused: %.40q", s.buf[s.pos:s.end])
+	return s.Errorf("a DOCTYPE or other declaration, which is refused: %.40q", s.buf[s.pos:s.end])
 }
 
 // instruction consumes the processing instruction or XML declaration at pos.
-func (s *scanner) instruction() error {
+func (s *Scanner) instruction() error {
 	i, err := s.index(2, "?>")
 	if err != nil {
 		return s.unexpected(err, "a processing instruction")
@@ -347,33 +364,33 @@ func (s *scanner) instruction() error {
 	b := s.buf[s.pos+2 : s.pos+i]
 	n := nameLen(b)
 	if n == 0 {
-		return s.errorf("processing instruction without a name")
+		return s.Errorf("processing instruction without a name")
 	}
 	if !strings.EqualFold(string(b[:n]), "xml") {
 		if _, _, err := decode(nil, b, false, true); err != nil {
-			return s.errorf("processing instruction: %w", err)
+			return s.Errorf("processing instruction: %w", err)
 		}
 		s.pos += i + 2
 		return nil
 	}
 	if s.started {
-		return s.errorf("an XML declaration, which may only begin the document")
+		return s.Errorf("an XML declaration, which may only begin the document")
 	}
 	if err := s.attributes(b[n:]); err != nil {
-		return s.errorf("XML declaration: %w", err)
+		return s.Errorf("XML declaration: %w", err)
 	}
-	if version := s.attr("version"); version != "1.0" {
-		return s.errorf("XML version %.20q, want 1.0", version)
+	if version := s.Attr("version"); version != "1.0" {
+		return s.Errorf("XML version %.20q, want 1.0", version)
 	}
-	if e := s.attr("encoding"); e != "" && !strings.EqualFold(e, "utf-8") && !strings.EqualFold(e, "us-ascii") {
-		return s.errorf("encoding %.40q, want UTF-8", e)
+	if e := s.Attr("encoding"); e != "" && !strings.EqualFold(e, "utf-8") && !strings.EqualFold(e, "us-ascii") {
+		return s.Errorf("encoding %.40q, want UTF-8", e)
 	}
 	s.pos += i + 2
 	return nil
 }
 
 // startTag consumes the start tag at pos.
-func (s *scanner) startTag() (token, error) {
+func (s *Scanner) startTag() (Token, error) {
 	end, err := s.tagEnd()
 	if err != nil {
 		return 0, s.unexpected(err, "a tag")
@@ -386,29 +403,29 @@ func (s *scanner) startTag() (token, error) {
 	n := nameLen(b)
 	full := b[:n]
 	if n == 0 {
-		return 0, s.errorf("a \"<\" that begins no tag: %.40q", s.buf[s.pos:s.end])
+		return 0, s.Errorf("a \"<\" that begins no tag: %.40q", s.buf[s.pos:s.end])
 	}
-	if s.depth() == 0 && s.rooted {
-		return 0, s.errorf("a second root element <%.40s>", full)
+	if s.Depth() == 0 && s.rooted {
+		return 0, s.Errorf("a second root element <%.40s>", full)
 	}
-	if s.depth() == maxDepth {
-		return 0, s.errorf("more than %d open elements", maxDepth)
+	if s.Depth() == maxDepth {
+		return 0, s.Errorf("more than %d open elements", maxDepth)
 	}
-	if s.name, err = localName(full); err != nil {
-		return 0, s.errorf("<%.40s>: %w", full, err)
+	if s.Name, err = localName(full); err != nil {
+		return 0, s.Errorf("<%.40s>: %w", full, err)
 	}
 	if err := s.attributes(b[n:]); err != nil {
-		return 0, s.errorf("<%.40s>: %w", full, err)
+		return 0, s.Errorf("<%.40s>: %w", full, err)
 	}
 	s.rooted = true
 	s.open = append(s.open, len(s.names))
 	s.names = append(s.names, full...)
 	s.pos += end + 1
-	return startElement, nil
+	return StartElement, nil
 }
 
 // tagEnd returns the offset from pos of the ">" that ends the tag there.
-func (s *scanner) tagEnd() (int, error) {
+func (s *Scanner) tagEnd() (int, error) {
 	quote := byte(0)
 	for i := 1; ; {
 		b := s.buf[s.pos:s.end]
@@ -435,7 +452,7 @@ func (s *scanner) tagEnd() (int, error) {
 }
 
 // attributes sets attrs to those in b, what stands in a tag behind the name.
-func (s *scanner) attributes(b []byte) error {
+func (s *Scanner) attributes(b []byte) error {
 	s.attrs, s.values = s.attrs[:0], s.values[:0]
 	for {
 		t := trimSpace(b)
@@ -487,72 +504,90 @@ func (s *scanner) attributes(b []byte) error {
 	}
 }
 
-// attr returns the value of an attribute of the last start tag, "" if it has
+// Attr returns the value of an attribute of the last start tag, "" if it has
 // none of that name.
-func (s *scanner) attr(name string) string {
+func (s *Scanner) Attr(name string) string {
 	for _, a := range s.attrs {
 		if string(a.name) == name {
-			s.kept += len(a.value) + stringCost
+			s.Kept += len(a.value) + StringCost
 			return string(a.value)
 		}
 	}
 	return ""
 }
 
-// children calls f at the start of every child of the element that was begun
+// Children calls f at the start of every child of the element that was begun
 // last, until that ends. What f leaves of a child is passed over.
-func (s *scanner) children(f func() error) error {
-	depth := s.depth()
+func (s *Scanner) Children(f func() error) error {
+	depth := s.Depth()
 	for {
-		t, err := s.next()
+		t, err := s.Next()
 		if err != nil {
 			return err
 		}
-		if t == endElement {
+		if t == EndElement {
 			return nil
 		}
 		if err := f(); err != nil {
 			return err
 		}
-		if s.kept > maxKept {
-			return s.errorf("names and addresses of more than %d bytes", maxKept)
+		if s.Kept > maxKept {
+			return s.Errorf("names and addresses of more than %d bytes", maxKept)
 		}
-		for s.depth() > depth {
-			if _, err := s.next(); err != nil {
+		for s.Depth() > depth {
+			if _, err := s.Next(); err != nil {
 				return err
 			}
 		}
 	}
 }
 
-// leaf returns the text of the element that was begun last and consumes it. It
+// Unknown counts the element that was begun last as one that its reader has no
+// rule for. What it holds is passed over as that of any other.
+func (s *Scanner) Unknown() {
+	path := fmt.Sprintf("element %.200s", s.path())
+	if s.unknown == nil {
+		s.unknown = make(map[string]int)
+	}
+	if _, ok := s.unknown[path]; !ok && len(s.unknown) >= maxUnknown {
+		path = "other elements"
+	}
+	s.unknown[path]++
+}
+
+// Unexpected returns what Unknown counted, by "element " and the path; nil for
+// nothing. Of many different paths only the first hundred have a count of their
+// own.
+func (s *Scanner) Unexpected() map[string]int { return s.unknown }
+
+// Leaf returns the text of the element that was begun last and consumes it. It
 // must have no child.
-func (s *scanner) leaf() (string, error) {
+func (s *Scanner) Leaf() (string, error) {
 	s.keep, s.text = true, s.text[:0]
-	t, err := s.next()
+	t, err := s.Next()
 	s.keep = false
 	if err != nil {
 		return "", err
 	}
 	text := string(s.text)
-	s.kept += len(text) + stringCost
+	s.Kept += len(text) + StringCost
 	s.text = s.text[:0]
-	if t == startElement {
-		return "", s.errorf("an element where only text is expected")
+	if t == StartElement {
+		return "", s.Errorf("an element where only text is expected")
 	}
 	return text, nil
 }
 
-// leafOnce sets dst to the text of the element that was begun last, and fails if
+// LeafOnce sets dst to the text of the element that was begun last, and fails if
 // that was done before: of two values none may be dropped.
-func (s *scanner) leafOnce(dst *string) error {
-	name := string(s.name)
-	text, err := s.leaf()
+func (s *Scanner) LeafOnce(dst *string) error {
+	name := string(s.Name)
+	text, err := s.Leaf()
 	if err != nil {
 		return err
 	}
 	if *dst != "" {
-		return s.errorf("a second <%s>: %.80q after %.80q", name, text, *dst)
+		return s.Errorf("a second <%s>: %.80q after %.80q", name, text, *dst)
 	}
 	*dst = text
 	return nil
