@@ -71,6 +71,7 @@ var rooms = []room{
 		ours:   []string{"screen", "screen/address", "loader/custom", "loader/document", "loader/ofac"},
 		others: []string{"golang.org/x/sync"},
 	},
+	{path: "loader/fetch", others: []string{"github.com/cenkalti/backoff"}},
 	{path: "loader/document", ours: []string{"screen"}, unreachable: parserUnreachable},
 	{path: "loader/custom", ours: []string{"screen"}, others: []string{"golang.org/x/text"}, never: parserNever, unreachable: parserUnreachable},
 	{path: "loader/xmlstream", never: parserNever, unreachable: parserUnreachable},

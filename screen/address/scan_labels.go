@@ -38,6 +38,13 @@ var labelLedgers = map[string]Ledgers{
 	"IOST": LedgerOther, "EOS": LedgerOther, "NEO": LedgerOther, "IOTA": LedgerOther,
 }
 
+// KnownSymbol reports whether a symbol as a publisher prints it ("XBT") is one
+// that this package knows a ledger or a token by.
+func KnownSymbol(symbol string) bool {
+	_, ok := labelLedgers[symbol]
+	return ok
+}
+
 // maxLabel is longer than every key of labelLedgers.
 const maxLabel = 24
 
