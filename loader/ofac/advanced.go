@@ -1,7 +1,6 @@
 package ofac
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -9,9 +8,6 @@ import (
 	"walletscreen/loader/xmlstream"
 	"walletscreen/screen"
 )
-
-// sdnList is the name of the list that the document must be about.
-const sdnList = "SDN List"
 
 // advanced is the state of reading SDN_ADVANCED.
 type advanced struct {
@@ -24,9 +20,8 @@ type advanced struct {
 
 	party    party          // the one being read
 	profiles map[string]int // index in pub.Parties by ID of Profile
-	onSDN    []bool         // of pub.Parties: has an entry on the SDN List
-	entries  int            // SanctionsEntry elements on the SDN List
-	lists    []string       // the other lists
+	onList   []bool         // of pub.Parties: has an entry on a list of the document
+	lists    lists
 }
 
 // A value is one row of a reference value set.
@@ -64,7 +59,7 @@ type namePart struct {
 }
 
 // parseAdvanced reads SDN_ADVANCED from behind the start tag of its root.
-func parseAdvanced(s *xmlstream.Scanner) (*screen.Publication, error) {
+func parseAdvanced(s *xmlstream.Scanner, consolidated bool) (*screen.Publication, error) {
 	p := &advanced{
 		Scanner:   s,
 		pub:       new(screen.Publication),
@@ -72,6 +67,7 @@ func parseAdvanced(s *xmlstream.Scanner) (*screen.Publication, error) {
 		sets:      make(map[string]map[string]value),
 		addresses: make(map[string]*string),
 		profiles:  make(map[string]int),
+		lists:     lists{consolidated: consolidated},
 	}
 	sections := []struct {
 		name string
@@ -100,6 +96,11 @@ func parseAdvanced(s *xmlstream.Scanner) (*screen.Publication, error) {
 			done++
 			return sec.read()
 		}
+		switch string(p.Name) {
+		case "Locations", "IDRegDocuments", "ProfileRelationships", "SanctionsEntryLinks":
+		default:
+			p.Unknown()
+		}
 		return nil
 	})
 	if err != nil {
@@ -108,8 +109,8 @@ func parseAdvanced(s *xmlstream.Scanner) (*screen.Publication, error) {
 	if done < len(sections) {
 		return nil, p.Errorf("the document has no <%s>", sections[done].name)
 	}
-	if p.entries == 0 {
-		return nil, p.Errorf("the document is of another list: no SanctionsEntry is on the list %q, the lists are %q", sdnList, p.lists)
+	if err := p.lists.check(p.Scanner); err != nil {
+		return nil, err
 	}
 	return p.pub, nil
 }
@@ -206,7 +207,7 @@ func (p *advanced) valueName(uid, set, id string) (string, error) {
 func (p *advanced) distinctParties() error {
 	return p.Children(func() error {
 		if string(p.Name) != "DistinctParty" {
-			return p.noFeature()
+			return p.unknown()
 		}
 		p.pub.Records++
 		kept := p.Kept
@@ -228,9 +229,15 @@ func (p *advanced) distinctParties() error {
 			p.profiles[id] = len(p.pub.Parties)
 		}
 		p.pub.Parties = append(p.pub.Parties, published)
-		p.onSDN = append(p.onSDN, false)
+		p.onList = append(p.onList, false)
 		return nil
 	})
+}
+
+// unknown counts the element begun last as one without a rule, and passes over it.
+func (p *advanced) unknown() error {
+	p.Unknown()
+	return p.noFeature()
 }
 
 // noFeature passes over the element begun last, which must not hold a Feature:
@@ -265,8 +272,12 @@ func (p *advanced) distinctParty() error {
 	p.seen[q.uid] = q.line
 	aliases := 0
 	return p.Children(func() error {
-		if string(p.Name) != "Profile" {
+		switch string(p.Name) {
+		case "Profile":
+		case "Comment":
 			return p.noFeature()
+		default:
+			return p.unknown()
 		}
 		id := p.Attr("ID")
 		if id == "" {
@@ -283,7 +294,7 @@ func (p *advanced) distinctParty() error {
 			case "Feature":
 				return p.feature()
 			}
-			return p.noFeature()
+			return p.unknown()
 		})
 	})
 }
@@ -359,8 +370,12 @@ func (p *advanced) feature() error {
 	}
 	before := len(q.addresses)
 	err := p.Children(func() error {
-		if string(p.Name) != "FeatureVersion" {
+		switch string(p.Name) {
+		case "FeatureVersion":
+		case "IdentityReference":
 			return p.noFeature()
+		default:
+			return p.unknown()
 		}
 		versionLine := p.Line()
 		reliability, err := p.valueName(q.uid, "Reliability", p.Attr("ReliabilityID"))
@@ -395,8 +410,10 @@ func (p *advanced) feature() error {
 					Reliability: reliability,
 				})
 				return nil
+			case "DatePeriod", "VersionLocation":
+				return p.noFeature()
 			}
-			return p.noFeature()
+			return p.unknown()
 		})
 		if err != nil {
 			return err
@@ -549,17 +566,13 @@ func (p *advanced) fullName(n documentedName) (string, error) {
 func (p *advanced) sanctionsEntries() error {
 	return p.Children(func() error {
 		if string(p.Name) != "SanctionsEntry" {
+			p.Unknown()
 			return nil
 		}
 		kept := p.Kept
 		listID := p.Attr("ListID")
 		list, known := p.sets["List"][listID]
-		onSDN := list.name == sdnList
-		if onSDN {
-			p.entries++
-		} else if name := fmt.Sprintf("%.80s", list.name); len(p.lists) < 10 && !slices.Contains(p.lists, name) {
-			p.lists = append(p.lists, name)
-		}
+		wanted := p.lists.count(list.name)
 		i, ok := p.profiles[p.Attr("ProfileID")]
 		if !ok {
 			p.Kept = kept
@@ -569,25 +582,25 @@ func (p *advanced) sanctionsEntries() error {
 			_, err := p.value(p.pub.Parties[i].UID, "List", listID)
 			return err
 		}
-		return p.sanctionsEntry(i, onSDN)
+		return p.sanctionsEntry(i, wanted)
 	})
 }
 
 // sanctionsEntry reads a SanctionsEntry of the i-th party. What put a party on
-// another list says nothing of the SDN List: such events count only as long as
-// the party has none there. Programs are the same in all entries of a party.
-func (p *advanced) sanctionsEntry(i int, onSDN bool) error {
+// another list says nothing of that of the document: such events count only as
+// long as the party has none there. Programs are the same in all entries of a party.
+func (p *advanced) sanctionsEntry(i int, wanted bool) error {
 	party := &p.pub.Parties[i]
 	facts := &party.Facts
-	if onSDN && !p.onSDN[i] {
-		p.onSDN[i] = true
+	if wanted && !p.onList[i] {
+		p.onList[i] = true
 		facts.Entries = nil
 	}
 	return p.Children(func() error {
 		switch string(p.Name) {
 		case "EntryEvent":
 			event, created, err := p.entryEvent(party.UID)
-			if err == nil && created && onSDN == p.onSDN[i] {
+			if err == nil && created && wanted == p.onList[i] {
 				facts.Entries = append(facts.Entries, event)
 			}
 			return err
@@ -606,6 +619,8 @@ func (p *advanced) sanctionsEntry(i int, onSDN bool) error {
 				}
 				return err
 			})
+		default:
+			p.Unknown()
 		}
 		return nil
 	})

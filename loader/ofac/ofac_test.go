@@ -22,6 +22,9 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
+// fixtures are one publication in three formats.
+var fixtures = []string{"advanced.xml", "sdn.xml", "enhanced.xml"}
+
 func fixture(t testing.TB, name string) string {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join("testdata", name))
@@ -77,7 +80,7 @@ func readable(t testing.TB, v any) []byte {
 }
 
 func TestGolden(t *testing.T) {
-	for _, name := range []string{"advanced", "sdn"} {
+	for _, name := range []string{"advanced", "sdn", "enhanced"} {
 		t.Run(name, func(t *testing.T) {
 			got := readable(t, *parseFixture(t, name+".xml"))
 			golden := filepath.Join("testdata", name+".golden.json")
@@ -97,9 +100,9 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// sameInBoth makes a publication what both formats can say: SDN.XML has names in
+// sameInAll makes a publication what all formats can say: some have names in
 // capitals.
-func sameInBoth(pub *screen.Publication) *screen.Publication {
+func sameInAll(pub *screen.Publication) *screen.Publication {
 	for i := range pub.Parties {
 		p := &pub.Parties[i]
 		p.Facts.Entries = nil
@@ -115,9 +118,11 @@ func sameInBoth(pub *screen.Publication) *screen.Publication {
 }
 
 func TestFormatsAgree(t *testing.T) {
-	advanced, sdn := sameInBoth(parseFixture(t, "advanced.xml")), sameInBoth(parseFixture(t, "sdn.xml"))
-	if !reflect.DeepEqual(advanced, sdn) {
-		t.Errorf("SDN_ADVANCED:\n%s\nSDN.XML:\n%s", readable(t, *advanced), readable(t, *sdn))
+	sdn := sameInAll(parseFixture(t, "sdn.xml"))
+	for _, name := range fixtures {
+		if other := sameInAll(parseFixture(t, name)); !reflect.DeepEqual(other, sdn) {
+			t.Errorf("%s:\n%s\nSDN.XML:\n%s", name, readable(t, *other), readable(t, *sdn))
+		}
 	}
 }
 
@@ -127,6 +132,7 @@ func TestDress(t *testing.T) {
 	dresses := map[string]func(string) string{
 		"old namespace": func(s string) string {
 			s = strings.ReplaceAll(s, "https://sanctionslistservice.ofac.treas.gov/api/PublicationPreview/exports/ADVANCED_XML", "http://www.un.org/sanctions/1.0")
+			s = strings.ReplaceAll(s, "https://sanctionslistservice.ofac.treas.gov/api/PublicationPreview/exports/ENHANCED_XML", "urn:of-another-year")
 			return strings.ReplaceAll(s, "https://sanctionslistservice.ofac.treas.gov/api/PublicationPreview/exports/XML", "http://tempuri.org/sdnList.xsd")
 		},
 		"no namespace": func(s string) string { return regexp.MustCompile(` xmlns(:xsi)?="[^"]*"`).ReplaceAllString(s, "") },
@@ -143,17 +149,23 @@ func TestDress(t *testing.T) {
 		"comments in text": func(s string) string { return strings.ReplaceAll(s, "59kuE", "59<!-- x -->k<?pi?>uE") },
 		"unknown elements": func(s string) string {
 			return strings.NewReplacer("<FeatureVersion ", "<New><Newer>x</Newer></New><FeatureVersion ", "<idType>", "<new>x</new><idType>",
-				"<DistinctParties>", "<New/><DistinctParties>", "<sdnEntry>", "<new/><sdnEntry>").Replace(s)
+				"<DistinctParties>", "<New/><DistinctParties>", "<sdnEntry>", "<new/><sdnEntry>", "<features>", "<new/><features>").Replace(s)
 		},
 	}
-	for _, name := range []string{"advanced.xml", "sdn.xml"} {
+	for _, name := range fixtures {
 		want := parseFixture(t, name)
 		for dress, wear := range dresses {
 			in := wear(fixture(t, name))
-			if in == fixture(t, name) && dress != "unknown elements" {
+			if in == fixture(t, name) {
 				t.Errorf("%s, %s: nothing changed", name, dress)
 			}
 			got, err := Parse(iotest.HalfReader(strings.NewReader(in)))
+			if err == nil && dress == "unknown elements" {
+				if len(got.Unexpected) == 0 {
+					t.Errorf("%s, %s: not counted", name, dress)
+				}
+				got.Unexpected = nil
+			}
 			if err != nil {
 				t.Errorf("%s, %s: %v", name, dress, err)
 			} else if !reflect.DeepEqual(got, want) {
@@ -283,7 +295,10 @@ func TestErrorsAdvanced(t *testing.T) {
 		{"parties twice", "<ProfileRelationships />", "<DistinctParties/>", "a second <DistinctParties>, after that of line"},
 		{"values twice", "<LegalBasisValues>", "<ScriptValues/><LegalBasisValues>", "a second <ScriptValues>"},
 		{"other list", `<List ID="1550">SDN List</List>`, `<List ID="1550">Non-SDN List</List>`,
-			`the document is of another list: no SanctionsEntry is on the list "SDN List", the lists are ["Consolidated List" "Non-SDN List"]`},
+			`the document is of another list: 0 entries are on the list "SDN List", 6 on ["Consolidated List" "Non-SDN List"]`},
+		{"other list for the most part", `ProfileID="103" ListID="1550"`, `ProfileID="103" ListID="91512"`,
+			`the document is of another list: 2 entries are on the list "SDN List", 4 on ["Consolidated List"]`},
+		{"no entry", element(t, doc, "SanctionsEntries"), "<SanctionsEntries/>", "no entry of the document is on a list"},
 		{"unknown feature type", `<Feature ID="521" FeatureTypeID="13">`, `<Feature ID="521" FeatureTypeID="14">`,
 			`line 219, in Sanctions/DistinctParties/DistinctParty/Profile/Feature: party 103: FeatureTypeID "14" of feature 521 is not among the FeatureTypeValues`},
 		{"no feature type", `<Feature ID="521" FeatureTypeID="13">`, `<Feature ID="521" ofac:FeatureTypeID="13">`, `FeatureTypeID "" of feature 521`},
@@ -362,6 +377,172 @@ func TestErrorsSDN(t *testing.T) {
 	}
 }
 
+func TestErrorsEnhanced(t *testing.T) {
+	doc := fixture(t, "enhanced.xml")
+	const feature104 = `<feature id="531">
+          <type featureTypeId="992">Digital Currency Address - TRX</type>`
+	const value506 = "<value> qqq:of-a-coin-yet-unknown </value>"
+	tests := []struct{ name, old, new, want string }{
+		{"no publication", element(t, doc, "publicationInfo"), "", "the document has no publicationInfo/dataAsOf"},
+		{"no date", "<dataAsOf>2025-02-07T00:00:00</dataAsOf>", "", `publicationInfo/dataAsOf "", want a date and time`},
+		{"no such date", "2025-02-07T", "2025-02-30T", `publicationInfo/dataAsOf "2025-02-30T00:00:00", want a date and time`},
+		{"date of SDN.XML", "2025-02-07T00:00:00", "02/07/2025", `publicationInfo/dataAsOf "02/07/2025"`},
+		{"publication twice", "<referenceValues>", "<publicationInfo><dataAsOf>2025-02-08T00:00:00</dataAsOf></publicationInfo><referenceValues>", "a second <publicationInfo>"},
+		{"no entities", element(t, doc, "entities"), "", "the document has no <entities>"},
+		{"entities twice", "</entities>", "</entities><entities/>", "a second <entities>"},
+		{"no entity", element(t, doc, "entities"), "<entities/>", "no entry of the document is on a list"},
+		{"other list", `id="905" datePublished="2001-01-01">SDN List`, `id="905" datePublished="2001-01-01">Consolidated List`,
+			`the document is of another list: 2 entries are on the list "SDN List", 4 on ["Consolidated List"]`},
+		{"delta file", "<dataAsOf>2025-02-07T00:00:00</dataAsOf>", "<datePublished>2025-02-07T00:00:00-05:00</datePublished><publicationType>Standard Action</publicationType>",
+			"the document is a delta file, which holds changes and is no complete list"},
+		{"delta file with the date of a list", `<entity id="103">`, `<entity id="103" action="add">`, "entity 103 has an action: the document is a delta file"},
+		{"entity without id", `<entity id="103">`, "<entity>", "an <entity> without id"},
+		{"entity twice", `<entity id="103">`, `<entity id="101">`, "a second <entity> with id 101, after that of line 16"},
+		{"two types", `<entityType refId="602">Vessel</entityType>`, `<entityType>Vessel</entityType><entityType>Entity</entityType>`, "a second <entityType>"},
+		{"list without date", ` id="907" datePublished="2019-03-01"`, ` id="907"`, `entity 104: datePublished of "Consolidated List": date "" is not of the form`},
+		{"no name", `<formattedFullName>FLYING DUTCHMAN</formattedFullName>`, "", "entity 104, of line"},
+		{"feature without type", feature104, `<feature id="531">`, "id \"531\", has no type"},
+		{"address feature without id", feature104, strings.Replace(feature104, ` id="531"`, "", 1), "entity 104 has an address <feature> without id"},
+		{"address without value", value506, "", "entity 101: address feature 506 of line 117 has no value"},
+		{"address by reference", value506, "<valueRefId>1</valueRefId>", "address feature 506 of line 117 has no value"},
+		{"blank address", value506, "<value> </value>", `entity 101: address feature 506 has the value " "`},
+		{"address with elements", value506, "<value>a<b/>c</value>", "an element where only text is expected"},
+		{"two comments", "<comment>Also on", "<comment>x</comment><comment>Also on", "a second <comment>"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			wantError(t, replaceOnce(t, doc, tt.old, tt.new), "ofac: SDN_ENHANCED: line ", tt.want)
+		})
+	}
+}
+
+// Every value of a feature is an address.
+func TestSeveralValues(t *testing.T) {
+	doc := replaceOnce(t, fixture(t, "enhanced.xml"), "<value> qqq:of-a-coin-yet-unknown </value>", "<value>first</value><comments>of both</comments><value>second</value>")
+	pub, err := Parse(strings.NewReader(doc))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []screen.PublishedAddress{
+		{Text: "first", Symbol: "QQQ", SourceIDs: []string{"506"}, Comment: "of both"},
+		{Text: "second", Symbol: "QQQ", SourceIDs: []string{"506"}, Comment: "of both"},
+	}
+	if got := pub.Parties[0].Addresses[3:]; !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
+func TestEntityName(t *testing.T) {
+	tests := []struct {
+		name entityName
+		typ  screen.PartyType
+		want string
+	}{
+		{entityName{full: "CHEN, Zhi"}, screen.PartyIndividual, "Zhi CHEN"},
+		{entityName{full: "DELOS REYES, Feliciano Semborio, Jr."}, screen.PartyIndividual, "Feliciano Semborio, Jr. DELOS REYES"},
+		{entityName{full: "SANTOSO"}, screen.PartyIndividual, "SANTOSO"},
+		{entityName{first: "Zhi", last: "CHEN", full: "CHEN, Zhi"}, screen.PartyIndividual, "Zhi CHEN"},
+		{entityName{first: "Zhi", last: "CHEN"}, screen.PartyIndividual, "Zhi CHEN"},
+		{entityName{last: "SANTOSO"}, screen.PartyIndividual, "SANTOSO"},
+		{entityName{full: "KLICHKO, Ivan P", weak: true}, screen.PartyIndividual, "KLICHKO, Ivan P"},
+		{entityName{first: "Ivan P", last: "KLICHKO", weak: true}, screen.PartyIndividual, "KLICHKO, Ivan P"},
+		{entityName{full: "CECOEX, S.A."}, screen.PartyEntity, "CECOEX, S.A."},
+		{entityName{full: "CECOEX, S.A.", last: "CECOEX, S.A."}, screen.PartyUnspecified, "CECOEX, S.A."},
+		{entityName{}, screen.PartyEntity, ""},
+	}
+	for _, tt := range tests {
+		if got := tt.name.text(tt.typ); got != tt.want {
+			t.Errorf("%+v of %v: %q, want %q", tt.name, tt.typ, got, tt.want)
+		}
+	}
+}
+
+// The consolidated lists come in the layouts of the SDN List.
+func TestParseConsolidated(t *testing.T) {
+	lists := []string{"Non-SDN Palestinian Legislative Council List", "Sectoral Sanctions Identifications List", "Non-SDN List of a later year"}
+	for i, name := range fixtures {
+		doc := fixture(t, name)
+		if name != "sdn.xml" {
+			_, err := ParseConsolidated(strings.NewReader(doc))
+			if err == nil || !strings.Contains(err.Error(), `the document is of the SDN List: 3 entries are on ["SDN List"], 3 on others`) {
+				t.Errorf("%s: %v", name, err)
+			}
+			doc = strings.ReplaceAll(doc, ">SDN List<", ">"+lists[i]+"<")
+			wantError(t, doc, "ofac: ", "the document is of another list: 0 entries")
+		}
+		pub, err := ParseConsolidated(strings.NewReader(doc))
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		want := sameInAll(parseFixture(t, name))
+		if got := sameInAll(pub); !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: got\n%s", name, readable(t, *got))
+		}
+	}
+
+	// What the other lists say is then what counts, and the SDN List is the other one.
+	for _, name := range []string{"advanced.xml", "enhanced.xml"} {
+		doc := strings.NewReplacer(">SDN List<", ">x<", ">Consolidated List<", ">SDN List<").Replace(fixture(t, name))
+		doc = strings.Replace(strings.ReplaceAll(doc, ">x<", ">Consolidated List<"), `<SanctionsEntry ID="908" ProfileID="1102" ListID="91512">`, `<SanctionsEntry ID="908" ProfileID="1102" ListID="1550">`, 1)
+		doc = strings.Replace(doc, `id="908" datePublished="2011-11-11">SDN List`, `id="908" datePublished="2011-11-11">Consolidated List`, 1)
+		pub, err := ParseConsolidated(strings.NewReader(doc))
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		var got []screen.Date
+		for _, p := range pub.Parties {
+			for _, e := range p.Facts.Entries {
+				got = append(got, e.On)
+			}
+		}
+		want := []screen.Date{20220405, 20240229, 20231231, 20111111, 20190301}
+		if name == "enhanced.xml" {
+			want = slices.Delete(want, 1, 2) // one date a list
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: entries %v, want %v", name, got, want)
+		}
+	}
+}
+
+// What the parsers have no rule for is counted by its place.
+func TestUnexpected(t *testing.T) {
+	tests := []struct{ fixture, old, new, want string }{
+		{"sdn.xml", "<sdnEntry>\n    <uid>103", "<sdnEntry>\n    <walletList><wallet>x</wallet></walletList><uid>103", "element sdnList/sdnEntry/walletList"},
+		{"sdn.xml", "<publshInformation>", "<publishInformation/><publshInformation>", "element sdnList/publishInformation"},
+		{"sdn.xml", "<Record_Count>", "<List_Name/><Record_Count>", "element sdnList/publshInformation/List_Name"},
+		{"sdn.xml", "<idType>Passport", "<chain/><idType>Passport", "element sdnList/sdnEntry/idList/id/chain"},
+		{"sdn.xml", "<program>CUBA", "<programme/><program>CUBA", "element sdnList/sdnEntry/programList/programme"},
+		{"sdn.xml", "<uid>9315</uid>", "<new/><uid>9315</uid>", "element sdnList/sdnEntry/akaList/aka/new"},
+		{"advanced.xml", "<DistinctParties>", "<Wallets/><DistinctParties>", "element Sanctions/Wallets"},
+		{"advanced.xml", `<DistinctParty FixedRef="103">`, `<Party/><DistinctParty FixedRef="103">`, "element Sanctions/DistinctParties/Party"},
+		{"advanced.xml", `<Profile ID="103"`, `<Wallet/><Profile ID="103"`, "element Sanctions/DistinctParties/DistinctParty/Wallet"},
+		{"advanced.xml", `<Feature ID="521"`, `<Wallet/><Feature ID="521"`, "element Sanctions/DistinctParties/DistinctParty/Profile/Wallet"},
+		{"advanced.xml", `<FeatureVersion ID="631"`, `<Wallet/><FeatureVersion ID="631"`, "element Sanctions/DistinctParties/DistinctParty/Profile/Feature/Wallet"},
+		{"advanced.xml", "<Comment>Also on", "<Chain/><Comment>Also on", "element Sanctions/DistinctParties/DistinctParty/Profile/Feature/FeatureVersion/Chain"},
+		{"advanced.xml", `<SanctionsEntry ID="905"`, `<Entry/><SanctionsEntry ID="905"`, "element Sanctions/SanctionsEntries/Entry"},
+		{"advanced.xml", `<EntryEvent ID="906"`, `<Delisting/><EntryEvent ID="906"`, "element Sanctions/SanctionsEntries/SanctionsEntry/Delisting"},
+		{"enhanced.xml", "<referenceValues>", "<wallets/><referenceValues>", "element sanctionsData/wallets"},
+		{"enhanced.xml", "<filters>", "<filters><sanctionsPrograms/>", "element sanctionsData/publicationInfo/filters/sanctionsPrograms"},
+		{"enhanced.xml", "<filters>", "<new/><filters>", "element sanctionsData/publicationInfo/new"},
+		{"enhanced.xml", `<entity id="103">`, `<party/><entity id="103">`, "element sanctionsData/entities/party"},
+		{"enhanced.xml", `<entity id="103">`, `<entity id="103"><wallets/>`, "element sanctionsData/entities/entity/wallets"},
+		{"enhanced.xml", `<feature id="521">`, `<wallet/><feature id="521">`, "element sanctionsData/entities/entity/features/wallet"},
+		{"enhanced.xml", "<comment>Also on", "<chain/><comment>Also on", "element sanctionsData/entities/entity/features/feature/chain"},
+		{"enhanced.xml", `<name id="321">`, `<name id="321"><new/>`, "element sanctionsData/entities/entity/names/name/new"},
+	}
+	for _, tt := range tests {
+		want := parseFixture(t, tt.fixture)
+		want.Unexpected = map[string]int{tt.want: 1}
+		pub, err := Parse(strings.NewReader(replaceOnce(t, fixture(t, tt.fixture), tt.old, tt.new)))
+		if err != nil {
+			t.Errorf("%s: %v", tt.want, err)
+		} else if !reflect.DeepEqual(pub, want) {
+			t.Errorf("%s: got %v", tt.want, pub.Unexpected)
+		}
+	}
+}
+
 // An id whose uid is not above the offset, or none, has no id in SDN_ADVANCED; its
 // address counts all the same.
 func TestSDNIDWithoutFeature(t *testing.T) {
@@ -402,15 +583,15 @@ func wantError(t *testing.T, doc, prefix, want string) {
 func TestErrorsOfAnyDocument(t *testing.T) {
 	tests := []struct{ name, input, want string }{
 		{"empty", "", "ofac: line 1: unexpected EOF: no root element"},
-		{"HTML", "<html><head><title>Service Unavailable</title><body>", "ofac: line 1: root element <html>, want <Sanctions> (SDN_ADVANCED) or <sdnList> (SDN.XML)"},
+		{"HTML", "<html><head><title>Service Unavailable</title><body>", "ofac: line 1: root element <html>, want <Sanctions> (SDN_ADVANCED), <sdnList> (SDN.XML) or <sanctionsData> (SDN_ENHANCED)"},
 		{"HTML of old", "<!DOCTYPE html><html>", "ofac: line 1: a DOCTYPE or other declaration, which is refused"},
 		{"JSON", `{"message":"Forbidden"}`, "ofac: line 1: text outside the root element: \"{"},
-		{"root", "<?xml version='1.0'?>\n<Designations>", "ofac: line 2: root element <Designations>, want <Sanctions> (SDN_ADVANCED) or <sdnList> (SDN.XML)"},
-		{"root of SDN_ENHANCED", "<sanctionsData/>", "root element <sanctionsData>, want"},
+		{"root", "<?xml version='1.0'?>\n<Designations>", "ofac: line 2: root element <Designations>, want <Sanctions> (SDN_ADVANCED), <sdnList> (SDN.XML) or <sanctionsData> (SDN_ENHANCED)"},
+		{"nothing in SDN_ENHANCED", "<sanctionsData/>", "the document has no publicationInfo/dataAsOf"},
 		{"nothing in it", "<Sanctions/>", "the document has no <DateOfIssue>"},
 		{"billion laughs", `<!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;">]><Sanctions>&b;</Sanctions>`, "a DOCTYPE or other declaration, which is refused"},
 	}
-	for _, name := range []string{"advanced.xml", "sdn.xml"} {
+	for _, name := range fixtures {
 		doc := fixture(t, name)
 		lines := strings.Count(doc, "\n")
 		tests = append(tests, []struct{ name, input, want string }{
@@ -427,7 +608,7 @@ func TestErrorsOfAnyDocument(t *testing.T) {
 
 // A document cut short anywhere is an error, up to the end tag of its root.
 func TestTruncated(t *testing.T) {
-	for _, name := range []string{"advanced.xml", "sdn.xml"} {
+	for _, name := range fixtures {
 		doc := fixture(t, name)
 		tail := strings.LastIndex(doc, "</")
 		tail += strings.IndexByte(doc[tail:], '>') + 1
@@ -450,7 +631,7 @@ func TestTruncated(t *testing.T) {
 
 func TestReadError(t *testing.T) {
 	broken := errors.New("connection reset")
-	for _, name := range []string{"advanced.xml", "sdn.xml"} {
+	for _, name := range fixtures {
 		_, err := Parse(io.MultiReader(strings.NewReader(fixture(t, name)), iotest.ErrReader(broken)))
 		if !errors.Is(err, broken) {
 			t.Errorf("%s, whole, then an error of the reader: %v", name, err)
@@ -499,10 +680,11 @@ func TestTooMuchToKeep(t *testing.T) {
 // FuzzParse checks that what is accepted keeps the promises of a publication,
 // and is accepted the same when it comes in pieces.
 func FuzzParse(f *testing.F) {
-	for _, name := range []string{"advanced.xml", "sdn.xml"} {
+	for _, name := range fixtures {
 		f.Add([]byte(fixture(f, name)))
 	}
 	f.Add([]byte("<sdnList><publshInformation><Publish_Date>01/01/2025</Publish_Date><Record_Count>0</Record_Count></publshInformation></sdnList>"))
+	f.Add([]byte("<sanctionsData><publicationInfo><dataAsOf>2025-01-01T00:00:00</dataAsOf></publicationInfo><entities/></sanctionsData>"))
 	f.Add([]byte("<Sanctions><DateOfIssue><Year>2025</Year><Month>1</Month><Day>1</Day></DateOfIssue></Sanctions>"))
 	f.Fuzz(func(t *testing.T, in []byte) {
 		pub, err := Parse(bytes.NewReader(in))

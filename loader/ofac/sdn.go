@@ -24,6 +24,7 @@ func parseSDN(s *xmlstream.Scanner) (*screen.Publication, error) {
 				case "Record_Count":
 					return s.LeafOnce(&count)
 				}
+				s.Unknown()
 				return nil
 			})
 		case "sdnEntry":
@@ -42,6 +43,8 @@ func parseSDN(s *xmlstream.Scanner) (*screen.Publication, error) {
 			} else {
 				s.Kept = kept + len(party.UID) + xmlstream.StringCost
 			}
+		default:
+			s.Unknown()
 		}
 		return nil
 	})
@@ -81,6 +84,7 @@ func parseSDNEntry(s *xmlstream.Scanner) (screen.PublishedParty, error) {
 		case "programList":
 			return s.Children(func() error {
 				if string(s.Name) != "program" {
+					s.Unknown()
 					return nil
 				}
 				program, err := s.Leaf()
@@ -92,6 +96,7 @@ func parseSDNEntry(s *xmlstream.Scanner) (screen.PublishedParty, error) {
 		case "idList":
 			return s.Children(func() error {
 				if string(s.Name) != "id" {
+					s.Unknown()
 					return nil
 				}
 				address, ok, err := parseSDNID(s)
@@ -103,6 +108,7 @@ func parseSDNEntry(s *xmlstream.Scanner) (screen.PublishedParty, error) {
 		case "akaList":
 			return s.Children(func() error {
 				if string(s.Name) != "aka" {
+					s.Unknown()
 					return nil
 				}
 				alias, err := parseAka(s)
@@ -111,6 +117,10 @@ func parseSDNEntry(s *xmlstream.Scanner) (screen.PublishedParty, error) {
 				}
 				return err
 			})
+		case "title", "remarks", "addressList", "nationalityList", "citizenshipList",
+			"dateOfBirthList", "placeOfBirthList", "vesselInfo", "aircraftInfo":
+		default:
+			s.Unknown()
 		}
 		return nil
 	})
@@ -141,6 +151,9 @@ func parseSDNID(s *xmlstream.Scanner) (screen.PublishedAddress, bool, error) {
 			return s.LeafOnce(&typ)
 		case "idNumber":
 			return s.LeafOnce(&number)
+		case "idCountry", "issueDate", "expirationDate":
+		default:
+			s.Unknown()
 		}
 		return nil
 	})
@@ -179,6 +192,9 @@ func parseAka(s *xmlstream.Scanner) (screen.Alias, error) {
 			return s.LeafOnce(&typ)
 		case "category":
 			return s.LeafOnce(&category)
+		case "uid":
+		default:
+			s.Unknown()
 		}
 		return nil
 	})

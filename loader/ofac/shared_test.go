@@ -132,6 +132,9 @@ func checkCounts(t *testing.T, pub *screen.Publication, want counts) {
 	if got := count(pub); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v\nwant %+v", got, want)
 	}
+	if len(pub.Unexpected) > 0 {
+		t.Errorf("unexpected: %v", pub.Unexpected)
+	}
 	seen := make(map[string]bool)
 	for _, p := range pub.Parties {
 		if p.Facts.Name == "" || p.Facts.Type == screen.PartyUnspecified || len(p.Facts.Programs) == 0 {
@@ -200,6 +203,9 @@ func TestRealAdvanced(t *testing.T) {
 			if name == newest {
 				checkOddities(t, pub)
 			}
+			if name == newest {
+				compareWithEnhanced(t, pub)
+			}
 			if date := pub.PublishedOn.String(); slices.Contains(sdnDates, date) {
 				compareWithSDN(t, pub, date)
 			}
@@ -227,19 +233,66 @@ func (h *heapPeak) Read(p []byte) (int, error) {
 
 // compareWithSDN compares an SDN_ADVANCED publication with the SDN.XML of the
 // same date. But for what SDN.XML cannot say, which it takes away from advanced,
-// no difference is left in the facts of any party. Rows are compared as a set: the
-// subsets of SDN.XML have them in order of number.
+// no difference is left in the facts of any party.
 func compareWithSDN(t *testing.T, advanced *screen.Publication, date string) {
 	t.Helper()
 	sdn, err := Parse(open(t, sharedFile(t, "ofac/sdn_xml", "SDN-"+date+".crypto-subset.xml.gz")))
 	if err != nil {
 		t.Fatal(err)
 	}
+	compare(t, "SDN_ADVANCED", sameInAll(advanced), "SDN.XML", sameInAll(sdn))
+}
+
+// compareWithEnhanced compares the SDN_ADVANCED publication of 2025-11-19 with
+// the SDN_ENHANCED, which has one date of an entry, the first.
+func compareWithEnhanced(t *testing.T, advanced *screen.Publication) {
+	t.Helper()
+	name := sharedFile(t, "ofac/sdn_enhanced", "SDN_ENHANCED-2025-11-19.crypto-subset.xml.gz")
+	enhanced, err := Parse(open(t, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ParseConsolidated(open(t, name)); err == nil || !strings.Contains(err.Error(), `of the SDN List: 79 entries are on ["SDN List"], 0 on others`) {
+		t.Errorf("read as consolidated: %v", err)
+	}
+	checkCounts(t, enhanced, func() counts { c := count(advanced); c.records = 79; return c }())
+	first := make(map[string]screen.EntryEvent)
+	for _, p := range advanced.Parties {
+		event := slices.MinFunc(p.Facts.Entries, func(a, b screen.EntryEvent) int { return int(a.On) - int(b.On) })
+		if slices.ContainsFunc(p.Facts.Entries, func(e screen.EntryEvent) bool { return e.LegalBasis != event.LegalBasis }) {
+			event.LegalBasis = ""
+		}
+		first[p.UID] = event
+	}
+	for _, p := range enhanced.Parties {
+		if want := []screen.EntryEvent{first[p.UID]}; !slices.Equal(p.Facts.Entries, want) {
+			t.Errorf("party %s: entries %+v, want %+v", p.UID, p.Facts.Entries, want)
+		}
+	}
+	compare(t, "SDN_ADVANCED", sameInAll(copyOf(advanced)), "SDN_ENHANCED", sameInAll(enhanced))
+}
+
+// copyOf returns a copy whose parties and rows can be changed.
+func copyOf(pub *screen.Publication) *screen.Publication {
+	c := *pub
+	c.Parties = slices.Clone(pub.Parties)
+	for i := range c.Parties {
+		c.Parties[i].Addresses = slices.Clone(c.Parties[i].Addresses)
+		c.Parties[i].Facts.Aliases = slices.Clone(c.Parties[i].Facts.Aliases)
+	}
+	return &c
+}
+
+// compare compares two publications party by party. Rows and aliases are compared
+// as sets: the subsets that were derived from publications have them in an order
+// of their own.
+func compare(t *testing.T, nameA string, pubA *screen.Publication, nameB string, pubB *screen.Publication) {
+	t.Helper()
 	normal := func(pub *screen.Publication) map[string]screen.PublishedParty {
 		byUID := make(map[string]screen.PublishedParty)
-		for _, p := range sameInBoth(pub).Parties {
+		for _, p := range pub.Parties {
 			slices.SortFunc(p.Addresses, func(a, b screen.PublishedAddress) int {
-				return strings.Compare(a.SourceIDs[0], b.SourceIDs[0])
+				return strings.Compare(fmt.Sprint(a), fmt.Sprint(b))
 			})
 			slices.SortFunc(p.Facts.Aliases, func(a, b screen.Alias) int {
 				return strings.Compare(fmt.Sprint(a), fmt.Sprint(b))
@@ -248,14 +301,55 @@ func compareWithSDN(t *testing.T, advanced *screen.Publication, date string) {
 		}
 		return byUID
 	}
-	a, s := normal(advanced), normal(sdn)
+	a, b := normal(pubA), normal(pubB)
 	for uid := range a {
-		if !reflect.DeepEqual(a[uid], s[uid]) {
-			t.Errorf("party %s\nSDN_ADVANCED: %sSDN.XML: %s", uid, readable(t, a[uid]), readable(t, s[uid]))
+		if !reflect.DeepEqual(a[uid], b[uid]) {
+			t.Errorf("party %s\n%s: %s%s: %s", uid, nameA, readable(t, a[uid]), nameB, readable(t, b[uid]))
 		}
 	}
-	if len(a) != len(s) {
-		t.Errorf("%d parties in SDN_ADVANCED, %d in SDN.XML", len(a), len(s))
+	if len(a) != len(b) {
+		t.Errorf("%d parties in %s, %d in %s", len(a), nameA, len(b), nameB)
+	}
+}
+
+// The only entity at hand of a real document of the consolidated lists has no
+// address, as none has so far.
+func TestRealConsolidated(t *testing.T) {
+	name := sharedFile(t, "ofac/sdn_enhanced", "CONS_ENHANCED-2026-09-04.entity-9640.xml")
+	pub, err := ParseConsolidated(open(t, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := (&screen.Publication{PublishedOn: 20260727, Records: 1}); !reflect.DeepEqual(pub, want) {
+		t.Errorf("got %+v, want %+v", pub, want)
+	}
+	const want = `the document is of another list: 0 entries are on the list "SDN List", 2 on ["Non-SDN Palestinian Legislative Council List" "Consolidated List"]`
+	if _, err := Parse(open(t, name)); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("%v, want %q", err, want)
+	}
+
+	// With an address it is a party.
+	b, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pub, err = ParseConsolidated(strings.NewReader(replaceOnce(t, string(b), "</features>",
+		`<feature id="1"><type featureTypeId="344">Digital Currency Address - XBT</type><value>1BitcoinEaterAddressDontSendf59kuE</value></feature></features>`)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	party := []screen.PublishedParty{{
+		UID: "9640",
+		Facts: screen.Facts{
+			Name: "Mohammed ABU TEIR", Type: screen.PartyIndividual, Programs: []string{"NS-PLC"},
+			Aliases: []screen.Alias{{Name: "Mohammed Mahmud ABU TAIR", Type: "a.k.a."}},
+			Entries: []screen.EntryEvent{{On: 20060412}, {On: 20141010}},
+			URL:     partyURL("9640"),
+		},
+		Addresses: []screen.PublishedAddress{{Text: "1BitcoinEaterAddressDontSendf59kuE", Symbol: "XBT", SourceIDs: []string{"1"}}},
+	}}
+	if !reflect.DeepEqual(pub.Parties, party) {
+		t.Errorf("got %+v", pub.Parties)
 	}
 }
 
