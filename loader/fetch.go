@@ -91,7 +91,7 @@ func Read(ctx context.Context, src Source, userAgent string) (*Document, error) 
 }
 
 func parse(list registered, name string, body io.Reader) (*screen.Publication, error) {
-	doc, err := document.Open(name, body)
+	doc, err := document.Open(name, body, document.XML|document.Text)
 	if err != nil {
 		return nil, err
 	}

@@ -2,12 +2,13 @@
 // compressed, told apart by its content and never by its name.
 //
 // Publishers and the mirrors between them offer the same publication as it is,
-// in a zip of one member, or recompressed; a server that is down answers with a
-// page or a JSON body and status 200. So the beginning decides, before any
-// parser runs: gzip, bzip2 and zip are undone, an HTML page, a JSON body, UTF-16
-// and an empty file are refused by name. While the document is read, its
-// decompressed bytes are counted and digested; that digest identifies the
-// publication, however it was compressed.
+// in a zip of one member, or recompressed; a server that is down, or a firewall
+// before it, answers with a page or a JSON body and status 200. So the beginning
+// decides, before any parser runs: gzip, bzip2 and zip are undone, what remains
+// is told apart by form, and a form that the list does not come in, UTF-16 and an
+// empty file are refused by name. While the document is read, its decompressed
+// bytes are counted and digested; that digest identifies the publication, however
+// it was compressed.
 package document
 
 import (
@@ -20,8 +21,10 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"html"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -34,7 +37,7 @@ import (
 const MaxSize = 1 << 30
 
 const (
-	sniffLen = 512 // enough for an XML declaration and a comment before the root
+	sniffLen = 4096 // enough for declarations and comments before the root, and for a page's title
 	quoteLen = 80
 
 	// What a zip of one member may hold beside its content: headers, name and
@@ -42,11 +45,50 @@ const (
 	zipOverhead = 1 << 20
 )
 
+// A Form is what a document is written in, or with | a set of forms that a list
+// comes in.
+type Form uint8
+
+const (
+	XML  Form = 1 << iota // begins with a tag or declaration and is no HTML
+	Text                  // anything else in UTF-8, CSV above all
+	JSON                  // begins with { or [
+	HTML                  // begins with a tag of HTML, after declarations and comments
+	// XLSX is a workbook: a zip with the member [Content_Types].xml (ECMA-376, part
+	// 2, 10.1.2). It is read as it is, not unpacked.
+	XLSX
+)
+
+var formNames = [...]string{"XML", "text", "JSON", "HTML", "XLSX"}
+
+// String returns the forms of a set as a sentence has them: "XML or text".
+func (f Form) String() string {
+	var names []string
+	for i, name := range formNames {
+		if f&(1<<i) != 0 {
+			names = append(names, name)
+		}
+	}
+	if f >= 1<<len(formNames) {
+		names = append(names, fmt.Sprintf("form(%#x)", uint8(f)&^(1<<len(formNames)-1)))
+	}
+	switch n := len(names); n {
+	case 0:
+		return "nothing"
+	case 1:
+		return names[0]
+	default:
+		return strings.Join(names[:n-1], ", ") + " or " + names[n-1]
+	}
+}
+
 // A Document is one publisher's document, decompressed. It reads to a clean
 // io.EOF only if the document, archive checksums included, was whole; every
 // other end is an error, and stays. It is for one goroutine.
 type Document struct {
 	name    string
+	want    Form
+	form    Form
 	body    *bufio.Reader
 	limit   int64
 	size    int64
@@ -55,27 +97,34 @@ type Document struct {
 	release []func() error
 }
 
-// Open begins to read the document r, of at most MaxSize decompressed bytes.
-// The name is for errors only.
+// Open begins to read the document r, of at most MaxSize decompressed bytes. It
+// refuses a document that is in none of the forms wanted. The name is for errors
+// only, which may quote the beginning of a document that is refused.
 //
-// A zip must hold exactly one member and needs random access: r itself is used
-// if it is an io.ReaderAt and io.Seeker, as an *os.File is, and must then stay
-// open and unmoved until Close; anything else is copied to a temporary file,
-// which Close removes. Gzip members and bzip2 streams that follow one another are one document,
-// as their formats say. An archive inside an archive is refused. The reader r
-// is never closed here.
-func Open(name string, r io.Reader) (*Document, error) {
-	return OpenLimit(name, r, MaxSize)
+// A zip must hold exactly one member, unless it is a workbook and XLSX is wanted.
+// It needs random access: r itself is used if it is an io.ReaderAt and io.Seeker,
+// as an *os.File is, and must then stay open and unmoved until Close; anything
+// else is copied to a temporary file, which leaves nothing behind however the
+// process ends where a file can be removed while it is open, and elsewhere is
+// removed by Close. Gzip members and bzip2 streams that follow one another are one
+// document, as their formats say. An archive inside an archive is refused, a
+// workbook among them. The reader r is never closed here.
+func Open(name string, r io.Reader, want Form) (*Document, error) {
+	return OpenLimit(name, r, MaxSize, want)
 }
 
-// OpenLimit is Open with another limit, in decompressed bytes.
-func OpenLimit(name string, r io.Reader, limit int64) (*Document, error) {
-	d := &Document{name: name, limit: limit, hash: sha256.New()}
+// OpenLimit is Open with another limit, in decompressed bytes; those of a workbook
+// are the bytes of its file.
+func OpenLimit(name string, r io.Reader, limit int64, want Form) (*Document, error) {
+	d := &Document{name: name, want: want, limit: limit, hash: sha256.New()}
 	if err := d.open(r); err != nil {
 		return nil, errors.Join(d.wrap(err), d.Close())
 	}
 	return d, nil
 }
+
+// Form returns the one form that the document is in, one of those wanted.
+func (d *Document) Form() Form { return d.form }
 
 func (d *Document) wrap(err error) error {
 	return fmt.Errorf("document %s: %w", d.name, err)
@@ -109,6 +158,9 @@ func (d *Document) open(r io.Reader) error {
 		}
 	default:
 		d.body = br
+	}
+	if d.form == XLSX {
+		return nil
 	}
 	return d.sniff(format)
 }
@@ -158,7 +210,11 @@ func (d *Document) spool(r io.Reader) (io.ReaderAt, int64, error) {
 	if err != nil {
 		return nil, 0, fmt.Errorf("spooling the zip: %w", err)
 	}
-	d.release = append(d.release, func() error { return os.Remove(f.Name()) }, f.Close)
+	// Without a name, nothing is left of it even if the process is killed.
+	if os.Remove(f.Name()) != nil {
+		d.release = append(d.release, func() error { return os.Remove(f.Name()) })
+	}
+	d.release = append(d.release, f.Close)
 	most := d.limit + zipOverhead
 	n, err := io.Copy(f, io.LimitReader(r, most+1))
 	if err != nil {
@@ -174,6 +230,14 @@ func (d *Document) openZip(ra io.ReaderAt, size int64) error {
 	zr, err := zip.NewReader(ra, size)
 	if err != nil {
 		return notEOF(err)
+	}
+	if len(zr.File) > 1 && slices.ContainsFunc(zr.File, func(f *zip.File) bool { return f.Name == contentTypes }) {
+		if d.want&XLSX == 0 {
+			return fmt.Errorf("is an XLSX workbook, want %s", d.want)
+		}
+		d.form = XLSX
+		d.read(io.NewSectionReader(ra, 0, size))
+		return nil
 	}
 	if len(zr.File) != 1 {
 		var names []string
@@ -199,7 +263,10 @@ func (d *Document) openZip(ra io.ReaderAt, size int64) error {
 	return nil
 }
 
-// sniff refuses what begins as no publication does.
+// contentTypes is the member that makes a zip an Office document.
+const contentTypes = "[Content_Types].xml"
+
+// sniff tells the form of the document and refuses one that is not wanted.
 func (d *Document) sniff(format string) error {
 	head, err := d.body.Peek(sniffLen)
 	if err != nil && err != io.EOF {
@@ -220,13 +287,67 @@ func (d *Document) sniff(format string) error {
 		return fmt.Errorf("UTF-16 text, want UTF-8: it begins % x", head[:min(len(head), 8)])
 	case format != "" && archive(head) != "":
 		return fmt.Errorf("%s inside %s: unpack it once before", archive(head), format)
-	case isHTML(text):
-		return fmt.Errorf("is an HTML page, not a publication: it begins %s", quote(text))
-	case len(text) > 0 && (text[0] == '{' || text[0] == '['):
-		return fmt.Errorf("is JSON, not a publication: it begins %s", quote(text))
+	case bytes.HasPrefix(head, []byte("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")): // [MS-CFB] 2.2
+		return errors.New("is a workbook in the format before 2007 or with a password: save it as XLSX")
+	case bytes.HasPrefix(head, []byte("%PDF-")): // ISO 32000-1, 7.5.2
+		return fmt.Errorf("is a PDF, want %s", d.want)
 	}
-	return nil
+	d.form = formOf(text)
+	switch {
+	case d.form&d.want != 0:
+		return nil
+	case d.form == HTML:
+		if title := titleOf(text); title != "" {
+			return fmt.Errorf("is an HTML page titled %s, want %s", title, d.want)
+		}
+		return fmt.Errorf("is an HTML page, want %s: it begins %s", d.want, quote(text))
+	}
+	return fmt.Errorf("is %s, want %s: it begins %s", d.form, d.want, quote(text))
 }
+
+// formOf tells the form of a document that begins with text, an archive undone.
+func formOf(text []byte) Form {
+	switch {
+	case isHTML(text):
+		return HTML
+	case len(text) > 0 && text[0] == '<':
+		return XML
+	case len(text) > 0 && (text[0] == '{' || text[0] == '['):
+		return JSON
+	}
+	return Text
+}
+
+// titleOf returns what a page that begins with text has between <title> and
+// </title>, quoted, "" if that does not stand in the beginning.
+func titleOf(text []byte) string {
+	lower := bytes.ToLower(text)
+	if len(lower) != len(text) { // a letter whose lower case is longer moved what follows
+		lower = text
+	}
+	start := bytes.Index(lower, []byte("<title"))
+	if start < 0 {
+		return ""
+	}
+	open := bytes.IndexByte(lower[start:], '>')
+	if open < 0 {
+		return ""
+	}
+	start += open + 1
+	n := bytes.Index(lower[start:], []byte("</title"))
+	if n < 0 {
+		return ""
+	}
+	title := bytes.TrimSpace([]byte(html.UnescapeString(string(text[start : start+n]))))
+	if len(title) == 0 {
+		return ""
+	}
+	return quote(title)
+}
+
+// htmlTags are the tags that a page begins with, a document of any publisher
+// never.
+var htmlTags = []string{"html", "head", "body", "title", "h1", "center", "script", "meta"}
 
 // isHTML reports whether text begins as an HTML or XHTML page, after any
 // declarations and comments.
@@ -240,8 +361,16 @@ func isHTML(text []byte) bool {
 		case bytes.HasPrefix(text, []byte("<!--")):
 			end = "-->"
 		default:
-			lower := bytes.ToLower(text)
-			return bytes.HasPrefix(lower, []byte("<!doctype html")) || bytes.HasPrefix(lower, []byte("<html"))
+			lower := bytes.ToLower(text[:min(len(text), 32)])
+			if bytes.HasPrefix(lower, []byte("<!doctype html")) {
+				return true
+			}
+			name, ok := bytes.CutPrefix(lower, []byte("<"))
+			n := 0
+			for n < len(name) && ('a' <= name[n] && name[n] <= 'z' || '0' <= name[n] && name[n] <= '9' || name[n] == '-' || name[n] == '_' || name[n] == ':') {
+				n++
+			}
+			return ok && slices.Contains(htmlTags, string(name[:n]))
 		}
 		i := bytes.Index(text, []byte(end))
 		if i < 0 {

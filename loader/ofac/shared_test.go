@@ -114,7 +114,7 @@ func open(t testing.TB, name string) *document.Document {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := document.Open(filepath.Base(name), f)
+	d, err := document.Open(filepath.Base(name), f, document.XML)
 	if err != nil {
 		t.Fatal(err)
 	}
