@@ -75,9 +75,11 @@ var rooms = []room{
 	{path: "loader/document", ours: []string{"screen"}, unreachable: parserUnreachable},
 	{path: "loader/custom", ours: []string{"screen"}, others: []string{"golang.org/x/text"}, never: parserNever, unreachable: parserUnreachable},
 	{path: "loader/xmlstream", never: parserNever, unreachable: parserUnreachable},
+	{path: "loader/prose", ours: []string{"screen", "screen/address"}, never: parserNever, unreachable: parserUnreachable},
 	{path: "loader/ofac", ours: []string{"screen", "loader/xmlstream"}, never: parserNever, unreachable: parserUnreachable},
 	{path: "loader/sheet", ours: []string{"loader/xmlstream"}, never: parserNever, unreachable: parserUnreachable},
 	{path: "loader/sheet/sheettest"},
+	{path: "loader/un", ours: []string{"screen", "loader/prose", "loader/xmlstream"}, never: parserNever, unreachable: parserUnreachable},
 	{path: "loader/builtin", ours: []string{"screen"}, never: parserNever, unreachable: parserUnreachable},
 	{path: "loader/builtin/make", ours: []string{"screen", "loader"}},
 
