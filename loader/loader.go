@@ -17,8 +17,9 @@ import (
 
 // A Store is where snapshots are published.
 type Store interface {
-	// Current returns the snapshot that is served, an empty one when none is.
-	Current(ctx context.Context) (*screen.Snapshot, error)
+	// Current returns the snapshot that is served, an empty one when none is, and
+	// what is known of its lists.
+	Current(ctx context.Context) (*screen.Snapshot, map[screen.ListID]screen.Verification, error)
 	// Publish makes next current if previous still is, and returns it under its
 	// sequence number; screen.ErrConflict if it is not.
 	Publish(ctx context.Context, previous, next *screen.Snapshot, verified map[screen.ListID]screen.Verification) (*screen.Snapshot, error)
@@ -130,7 +131,7 @@ func readAll(ctx context.Context, sources []Source, userAgent string) ([]*Docume
 // publish merges publications into the current snapshot and publishes the
 // result, once.
 func (r *Report) publish(ctx context.Context, store Store, documents []*Document, o Options) error {
-	current, err := store.Current(ctx)
+	current, _, err := store.Current(ctx)
 	if err != nil {
 		return fmt.Errorf("reading the current snapshot: %w", err)
 	}

@@ -23,7 +23,9 @@ func newMemory() *memory {
 	return &memory{screen.Empty(), map[screen.ListID]screen.Verification{}}
 }
 
-func (m *memory) Current(context.Context) (*screen.Snapshot, error) { return m.current, nil }
+func (m *memory) Current(context.Context) (*screen.Snapshot, map[screen.ListID]screen.Verification, error) {
+	return m.current, m.verified, nil
+}
 
 func (m *memory) Publish(_ context.Context, previous, next *screen.Snapshot, verified map[screen.ListID]screen.Verification) (*screen.Snapshot, error) {
 	if previous != m.current {

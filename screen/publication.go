@@ -123,12 +123,39 @@ type Publication struct {
 	Unexpected map[string]int
 }
 
-// A Verification says that the newest publication of a list in a snapshot was
-// compared with what its publisher offers. It belongs to one installation, not
-// to the content of a snapshot.
+// A Verification says how the newest publication of a list in a snapshot stands
+// to what its publisher offers. It belongs to one installation, not to the content
+// of a snapshot.
 type Verification struct {
-	At     time.Time // when
-	Source string    // where the document was read: a URL, a file's name
+	// At is when the publication was last compared with what its publisher offers
+	// and found to be that; zero if never. It stands still while another one is Held.
+	At      time.Time
+	Source  string    // where the document was read: a URL, a file's name
+	Fetched []Fetched // what the publisher's servers said of the documents; nil if nothing
+	Held    *Held     // a publication that a guard stopped; nil if none
+}
+
+// Fetched is what a publisher's server said of a document, to ask next time
+// whether it changed.
+type Fetched struct {
+	URL          string    // without credentials and query
+	ETag         string    // as the server sent it, quotes included; "" when it sent none
+	LastModified string    // as the server sent it; "" when it sent none
+	At           time.Time // when the document was last read whole
+	Digest       Digest    // SHA-256 of the document as read, decompressed
+}
+
+// Held is what is known of a publication that a guard stopped: the snapshot still
+// holds the one before it, or none of the list when it is the first.
+type Held struct {
+	Since       time.Time // when a guard first stopped it
+	PublishedOn Date      // the publisher's date
+	Digest      Digest    // SHA-256 of the document, decompressed
+	Source      string    // where the document was read
+	Why         string    // for people, in one line; never an address
+
+	// How many rows it would change.
+	Listed, Delisted, Amended int
 }
 
 // A PublishedParty is one party with the addresses that a publication prints

@@ -139,18 +139,23 @@ func shown(text string, reason pb.Reason) string {
 // maxShown is how many characters of an address are written in a table.
 const maxShown = 120
 
-// printable replaces what would move the cursor or spoil a table.
+// printable is visible, and no longer than fits into a table.
 func printable(text string) string {
-	text = strings.Map(func(r rune) rune {
+	text = visible(text)
+	if runes := []rune(text); len(runes) > maxShown {
+		text = string(runes[:maxShown]) + "..."
+	}
+	return text
+}
+
+// visible replaces what would move the cursor or spoil a table.
+func visible(text string) string {
+	return strings.Map(func(r rune) rune {
 		if r == unicode.ReplacementChar || !unicode.IsPrint(r) {
 			return '\uFFFD'
 		}
 		return r
 	}, text)
-	if runes := []rune(text); len(runes) > maxShown {
-		text = string(runes[:maxShown]) + "..."
-	}
-	return text
 }
 
 // answerColumns are the columns that CSV answers have after the address.

@@ -61,7 +61,35 @@ func writeLists(w io.Writer, res *pb.GetSnapshotResponse) {
 			l.GetFirstPublication().GetPublishedOn(), l.GetAddedRows(), l.GetRemovedRows(), printable(l.GetSource()))
 	}
 	t.Flush()
+	for _, l := range res.GetLists() {
+		writeHeld(w, l.GetListId(), l.GetHeld(), "")
+	}
+	for _, l := range res.GetHeldFirst() {
+		writeHeld(w, l.GetListId(), l.GetHeld(), ", the first of the list: nothing of it is served")
+	}
+	if len(res.GetNotCovered()) > 0 {
+		fmt.Fprint(w, "\nNOT COVERED: lists that cannot be loaded; nothing is said about the addresses on them\n")
+		t := newTable(w)
+		for _, l := range res.GetNotCovered() {
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", l.GetListId(), visible(l.GetAuthority()), visible(l.GetName()), visible(l.GetWhy()), visible(l.GetUrl()))
+		}
+		t.Flush()
+	}
 	for _, n := range res.GetNotices() {
 		fmt.Fprintf(w, "\nNOTE: %s\n", n.GetMessage())
 	}
+}
+
+// writeHeld writes which publication of a list a guard stopped, if it stopped one.
+func writeHeld(w io.Writer, list string, h *pb.HeldPublication, remark string) {
+	if h == nil {
+		return
+	}
+	on := ""
+	if h.GetPublishedOn() != "" {
+		on = " of " + h.GetPublishedOn()
+	}
+	fmt.Fprintf(w, "\n%s HELD since %s: %s\n", list, h.GetSince().AsTime().Format(time.RFC3339), visible(h.GetWhy()))
+	fmt.Fprintf(w, "  publication%s (%.12s)%s\n  would list %d rows, delist %d and amend %d; read from %s\n",
+		on, h.GetSha256(), remark, h.GetListed(), h.GetDelisted(), h.GetAmended(), visible(h.GetSource()))
 }

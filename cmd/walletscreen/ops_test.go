@@ -4,11 +4,17 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"walletscreen/screen"
+	"walletscreen/screen/store"
+	"walletscreen/screen/store/storetest"
 )
 
 // TestOperatorsPort asks what operators and their Prometheus ask.
@@ -39,6 +45,83 @@ func TestOperatorsPort(t *testing.T) {
 			t.Errorf("%s: %s, want %d with %q:\n%s", test.path, res.Status, test.status, test.holds, body)
 		}
 	}
+}
+
+// TestHeldIsShown has a loader record that a guard stopped a publication: whoever
+// looks at the server sees it, at once, and after a restart without Redis.
+func TestHeldIsShown(t *testing.T) {
+	redisServer := storetest.Redis(t)
+	redis, cache := "redis://"+redisServer.Addr, t.TempDir()
+	load(t, redis, reconstruct(t, "2025-11-04"))
+	s := serve(t, "--redis", redis, "--cache-dir", cache)
+	get := func(path string) string {
+		t.Helper()
+		res, err := http.Get("http://" + s.ops + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		body, err := io.ReadAll(res.Body)
+		if err != nil || res.StatusCode != http.StatusOK {
+			t.Fatalf("%s: %s, %v", path, res.Status, err)
+		}
+		return string(body)
+	}
+	if page := get("/"); strings.Contains(page, "HELD") {
+		t.Errorf("nothing is held:\n%s", page)
+	}
+
+	publisher, err := store.NewPublisher(store.Options{URL: redis})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer publisher.Close()
+	current, verified, err := publisher.Current(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := verified["us-ofac-sdn"]
+	if v.At.IsZero() {
+		t.Fatalf("verified: %v", verified)
+	}
+	v.Held = &screen.Held{Since: time.Date(2025, 11, 5, 12, 0, 0, 0, time.UTC), PublishedOn: 20251105, Why: "6 of 10 rows are gone", Delisted: 6}
+	err = publisher.Verify(t.Context(), current, store.Verified{"us-ofac-sdn": v, "own": {Held: v.Held}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the server logs it", func() bool {
+		return strings.Contains(s.logged(), `msg="a publication is held and not served" list=us-ofac-sdn published=2025-11-05`)
+	})
+	shown := func() {
+		t.Helper()
+		page := get("/")
+		for _, want := range []string{"us-ofac-sdn HELD since 2025-11-05T12:00:00Z: 6 of 10 rows are gone\n", "own HELD since"} {
+			if !strings.Contains(page, want) {
+				t.Errorf("the page does not say %q:\n%s", want, page)
+			}
+		}
+		if out := runProgram(t, "", "lists", "--server", s.addr); out.code != 0 || !strings.Contains(out.stdout, "us-ofac-sdn HELD since 2025-11-05T12:00:00Z") {
+			t.Errorf("walletscreen lists: %+v", out)
+		}
+		metrics := get("/metrics")
+		for _, want := range []string{
+			`walletscreen_list_held{list="us-ofac-sdn"} 1`, `walletscreen_list_held{list="own"} 1`,
+			`walletscreen_list_held_since_timestamp_seconds{list="us-ofac-sdn"} 1.7623`, "walletscreen_ready 1",
+		} {
+			if !strings.Contains(metrics, want) {
+				t.Errorf("the metrics do not say %q", want)
+			}
+		}
+	}
+	shown()
+	eventually(t, "it is cached", func() bool {
+		text, _ := os.ReadFile(filepath.Join(cache, "verified.json"))
+		return strings.Contains(string(text), "6 of 10 rows are gone")
+	})
+	redisServer.Kill()
+	s.kill()
+	s = serve(t, "--redis", redis, "--cache-dir", cache)
+	shown()
 }
 
 // TestStopWhileStarting stops servers that still wait for a Redis that takes

@@ -90,7 +90,7 @@ func (c *serveCmd) Run(ctx context.Context, s std) error {
 	defer cancel()
 	group, ctx := errgroup.WithContext(ctx)
 
-	reader, builtinDigest, err := c.openStore(ctx, log)
+	reader, frozen, err := c.openStore(ctx, log)
 	if err != nil {
 		return err
 	}
@@ -99,7 +99,7 @@ func (c *serveCmd) Run(ctx context.Context, s std) error {
 		return fmt.Errorf("listening: %w", err)
 	}
 	defer listener.Close()
-	c.follow(ctx, group, reader, builtinDigest, srv, registry, log)
+	c.follow(ctx, group, reader, frozen, srv, registry, log)
 	if c.OpsListen != "" {
 		if err := c.serveOps(ctx, group, srv, registry, log); err != nil {
 			return err
@@ -149,27 +149,45 @@ func stop(srv *server.Server, g *grpc.Server, log *slog.Logger) {
 	g.GracefulStop()
 }
 
-// openStore returns a reader of the store, and the digest of the builtin lists if
-// that is what the store holds.
-func (c *serveCmd) openStore(ctx context.Context, log *slog.Logger) (*store.Reader, screen.Digest, error) {
+// openStore returns a reader of the store, and the builtin lists if the store began
+// with them.
+func (c *serveCmd) openStore(ctx context.Context, log *slog.Logger) (*store.Reader, *screen.Snapshot, error) {
 	options := store.Options{URL: c.Redis, Namespace: c.Namespace}
-	var builtinDigest screen.Digest
+	var frozen *screen.Snapshot
 	if c.Redis == "" {
 		var err error
-		if options, builtinDigest, err = startEmbedded(ctx, log); err != nil {
-			return nil, builtinDigest, err
+		if options, frozen, err = startEmbedded(ctx, log); err != nil {
+			return nil, nil, err
 		}
 	}
 	reader, err := store.NewReader(options)
 	if err != nil {
-		return nil, builtinDigest, usagef("%v", err)
+		return nil, nil, usagef("%v", err)
 	}
-	return reader, builtinDigest, nil
+	return reader, frozen, nil
+}
+
+// builtinLists are the lists of a state that are still the builtin ones: their
+// publication is, and it was never compared with what the publisher offers. frozen
+// are the builtin lists, nil if the store did not begin with them.
+func builtinLists(frozen *screen.Snapshot, state *store.State) map[screen.ListID]bool {
+	if frozen == nil {
+		return nil
+	}
+	lists := map[screen.ListID]bool{}
+	for i := range frozen.Lists() {
+		was := &frozen.Lists()[i]
+		is := state.Snapshot.List(was.ID)
+		if is != nil && is.Current().Digest == was.Current().Digest && state.Verified[was.ID].At.IsZero() {
+			lists[was.ID] = true
+		}
+	}
+	return lists
 }
 
 // follow hands every snapshot to the server: the cached one, then the first that
 // the store has, then whatever follows.
-func (c *serveCmd) follow(ctx context.Context, group *errgroup.Group, reader *store.Reader, builtinDigest screen.Digest, srv *server.Server, metrics *prometheus.Registry, log *slog.Logger) {
+func (c *serveCmd) follow(ctx context.Context, group *errgroup.Group, reader *store.Reader, frozen *screen.Snapshot, srv *server.Server, metrics *prometheus.Registry, log *slog.Logger) {
 	var cache *store.Cache
 	var have *store.State
 	if c.CacheDir != "" {
@@ -191,7 +209,7 @@ func (c *serveCmd) follow(ctx context.Context, group *errgroup.Group, reader *st
 		begin := time.Now()
 		isNew := have == nil || have.Snapshot != next.Snapshot
 		have = next
-		srv.Swap(server.State{Snapshot: next.Snapshot, Verified: next.Verified, Builtin: next.Snapshot.Digest() == builtinDigest})
+		srv.Swap(server.State{Snapshot: next.Snapshot, Verified: next.Verified, Builtin: builtinLists(frozen, next)})
 		if isNew {
 			log.Info("serving snapshot", "snapshot", next.Snapshot.Sequence, "digest", next.Snapshot.Digest().String(),
 				"lists", len(next.Snapshot.Lists()), "listings", len(next.Snapshot.Listings()), "took", time.Since(begin))
@@ -243,11 +261,11 @@ func (c *serveCmd) follow(ctx context.Context, group *errgroup.Group, reader *st
 }
 
 // startEmbedded starts a store in this process and publishes the builtin lists
-// into it, by the way that every snapshot takes.
-func startEmbedded(ctx context.Context, log *slog.Logger) (store.Options, screen.Digest, error) {
+// into it, by the way that every snapshot takes. It returns them, too.
+func startEmbedded(ctx context.Context, log *slog.Logger) (store.Options, *screen.Snapshot, error) {
 	lists, err := builtin.Snapshot()
 	if err != nil {
-		return store.Options{}, screen.Digest{}, err
+		return store.Options{}, nil, err
 	}
 	for i := range lists.Lists() {
 		l := &lists.Lists()[i]
@@ -259,20 +277,20 @@ func startEmbedded(ctx context.Context, log *slog.Logger) (store.Options, screen
 	password := rand.Text() // other programs on this machine can reach the port
 	embedded.RequireAuth(password)
 	if err := embedded.StartAddr("127.0.0.1:0"); err != nil {
-		return store.Options{}, screen.Digest{}, fmt.Errorf("starting the embedded store: %w", err)
+		return store.Options{}, nil, fmt.Errorf("starting the embedded store: %w", err)
 	}
 	context.AfterFunc(ctx, embedded.Close)
 	options := store.Options{URL: "redis://:" + password + "@" + embedded.Addr()}
 	publisher, err := store.NewPublisher(options)
 	if err != nil {
-		return store.Options{}, screen.Digest{}, err
+		return store.Options{}, nil, err
 	}
 	defer publisher.Close()
 	publisher.Builder = version()
 	if _, err := publisher.Publish(ctx, screen.Empty(), lists, nil); err != nil {
-		return store.Options{}, screen.Digest{}, fmt.Errorf("filling the embedded store: %w", err)
+		return store.Options{}, nil, fmt.Errorf("filling the embedded store: %w", err)
 	}
-	return options, lists.Digest(), nil
+	return options, lists, nil
 }
 
 // serveOps serves the operators' port.

@@ -3,6 +3,8 @@ package server
 import (
 	"math/bits"
 
+	"google.golang.org/protobuf/types/known/timestamppb"
+
 	pb "walletscreen/proto/walletscreen/v1"
 	"walletscreen/screen"
 	"walletscreen/screen/address"
@@ -80,4 +82,14 @@ func publicationRef(p *screen.PublicationRecord) *pb.PublicationRef {
 		return nil
 	}
 	return &pb.PublicationRef{PublishedOn: p.PublishedOn.String(), Sha256: p.Digest.String()}
+}
+
+func heldPublication(h *screen.Held) *pb.HeldPublication {
+	if h == nil {
+		return nil
+	}
+	return &pb.HeldPublication{
+		Since: timestamppb.New(h.Since), PublishedOn: h.PublishedOn.String(), Sha256: h.Digest.String(), Source: h.Source, Why: h.Why,
+		Listed: uint64(h.Listed), Delisted: uint64(h.Delisted), Amended: uint64(h.Amended),
+	}
 }

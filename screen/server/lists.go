@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"google.golang.org/grpc"
@@ -10,6 +11,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	pb "walletscreen/proto/walletscreen/v1"
+	"walletscreen/screen"
 )
 
 // GetSnapshot answers as the contract says.
@@ -18,49 +20,69 @@ func (s *Server) GetSnapshot(context.Context, *pb.GetSnapshotRequest) (*pb.GetSn
 	if sv == nil {
 		return nil, notReady()
 	}
-	now, limit := s.cfg.Now(), s.limit(sv)
+	now := s.cfg.Now()
 	res := &pb.GetSnapshotResponse{
 		Snapshot:      sv.ref,
 		LoadedAt:      timestamppb.New(sv.loadedAt),
-		Notices:       s.notices(sv, now),
+		Notices:       s.notices(sv, nil, now),
 		ServerVersion: s.cfg.Version,
 	}
 	for i := range sv.Snapshot.Lists() {
 		list := &sv.Snapshot.Lists()[i]
-		current, counts, age := list.Current(), sv.index.Counts(list.ID), sv.age(list, now)
+		current, counts, age, limit := list.Current(), sv.index.Counts(list.ID), sv.age(list, now), s.limit(sv, list.ID)
+		v := sv.Verified[list.ID]
 		m := &pb.ListStatus{
 			ListId: string(list.ID), Kind: pb.ListKind(list.Kind), Authority: list.Authority, Name: list.Name, Url: list.URL,
-			Publication: publicationRef(current),
-			Age:         durationpb.New(age), Stale: limit > 0 && age > limit,
+			Publication: publicationRef(current), Source: v.Source, VerifiedAt: sv.verifiedAt(list.ID), Held: heldPublication(v.Held),
+			Age: durationpb.New(age), Stale: limit > 0 && age > limit,
 			Records: uint64(current.Records), Parties: uint64(counts.Parties), Rows: uint64(counts.Rows),
 			Addresses: uint64(counts.Addresses), Unparsed: uint64(counts.Unparsed), Delisted: uint64(counts.Delisted),
 			Publications: uint64(len(list.Publications)), FirstPublication: publicationRef(&list.Publications[0]),
 			AddedRows: uint64(counts.Added), RemovedRows: uint64(counts.Removed),
-		}
-		if v, ok := sv.Verified[list.ID]; ok {
-			m.VerifiedAt, m.Source = timestamppb.New(v.At), v.Source
 		}
 		if limit > 0 {
 			m.MaxAge = durationpb.New(limit)
 		}
 		res.Lists = append(res.Lists, m)
 	}
+	for _, h := range sv.holds {
+		if h.first {
+			res.HeldFirst = append(res.HeldFirst, &pb.HeldList{ListId: string(h.list), Held: heldPublication(h.Held)})
+		}
+	}
+	for _, l := range s.cfg.NotCovered {
+		if sv.Snapshot.List(l.ID) == nil {
+			res.NotCovered = append(res.NotCovered, &pb.UncoveredList{
+				ListId: string(l.ID), Authority: l.Authority, Name: l.Name, Why: l.Why, Url: l.URL,
+			})
+		}
+	}
 	return res, nil
 }
 
-// notices are those that every answer from a state carries.
-func (s *Server) notices(sv *served, now time.Time) []*pb.Notice {
-	if !sv.Builtin {
+// notices are those that every answer about the lists asked for carries, whatever
+// it says; none asked for are all.
+func (s *Server) notices(sv *served, asked []screen.ListID, now time.Time) []*pb.Notice {
+	if len(sv.Builtin) == 0 && len(sv.holds) == 0 {
 		return nil
 	}
+	concerns := func(id screen.ListID) bool { return len(asked) == 0 || slices.Contains(asked, id) }
 	var out []*pb.Notice
 	for i := range sv.Snapshot.Lists() {
 		list := &sv.Snapshot.Lists()[i]
+		if !sv.Builtin[list.ID] || !concerns(list.ID) {
+			continue
+		}
 		out = append(out, &pb.Notice{
 			Code: pb.NoticeCode_NOTICE_CODE_BUILTIN_LISTS, ListId: string(list.ID),
 			Message: fmt.Sprintf("builtin list %s of %s, %s old: a default for trying things out, not for compliance",
 				list.ID, list.Current().PublishedOn, roughly(sv.age(list, now))),
 		})
+	}
+	for _, h := range sv.holds {
+		if concerns(h.list) {
+			out = append(out, h.notice)
+		}
 	}
 	return out
 }

@@ -71,6 +71,42 @@ func TestGetSnapshot(t *testing.T) {
 	}
 }
 
+// What cannot be loaded is named, unless it is loaded all the same, and a question
+// about it is one about any list that is not loaded.
+func TestNotCovered(t *testing.T) {
+	in := install(t, Config{NotCovered: []UncoveredList{
+		{ID: "kr-list", Authority: "Seoul", Name: "A list", Why: "published as pictures", URL: "https://example.org/kr"},
+		{ID: own.ID, Authority: "we", Name: "Our own list"},
+	}})
+	get := func() []*pb.UncoveredList {
+		t.Helper()
+		res, err := in.lists.GetSnapshot(t.Context(), &pb.GetSnapshotRequest{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return res.NotCovered
+	}
+	in.server.Swap(State{Snapshot: published(t)})
+	want := []*pb.UncoveredList{
+		{ListId: "kr-list", Authority: "Seoul", Name: "A list", Why: "published as pictures", Url: "https://example.org/kr"},
+		{ListId: "own", Authority: "we", Name: "Our own list"},
+	}
+	if diff := cmp.Diff(want, get(), protocmp.Transform()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	res := in.screen(t, &pb.ScreenAddressesRequest{Addresses: []string{other}, ListIds: []string{"kr-list", "us-ofac-sdn"}})
+	if r := res.Results[0]; r.Verdict != pb.Verdict_VERDICT_CANNOT_SCREEN || r.Reason != pb.Reason_REASON_NOT_LOADED {
+		t.Errorf("on a list that is not covered: %v, want NOT_LOADED", r)
+	}
+	if len(res.Notices) != 1 || res.Notices[0].Code != pb.NoticeCode_NOTICE_CODE_LIST_NOT_LOADED || res.Notices[0].ListId != "kr-list" {
+		t.Errorf("notices %v", res.Notices)
+	}
+	in.server.Swap(State{Snapshot: merged(t, published(t), own, 20251101, "own", party("x", evm))})
+	if diff := cmp.Diff(want[:1], get(), protocmp.Transform()); diff != "" {
+		t.Errorf("with the own list loaded (-want +got):\n%s", diff)
+	}
+}
+
 func TestMethodsNotOffered(t *testing.T) {
 	in := install(t, Config{})
 	in.server.Swap(State{Snapshot: published(t)})

@@ -79,15 +79,19 @@ var (
 	readyDesc     = prometheus.NewDesc("walletscreen_ready", "1 when addresses can be screened correctly now.", nil, nil)
 	sequenceDesc  = prometheus.NewDesc("walletscreen_snapshot_sequence", "Sequence number of the snapshot that is served.", nil, nil)
 	createdDesc   = prometheus.NewDesc("walletscreen_snapshot_created_timestamp_seconds", "When that snapshot was published.", nil, nil)
-	builtinDesc   = prometheus.NewDesc("walletscreen_builtin_lists", "1 when the lists are the builtin default.", nil, nil)
+	builtinDesc   = prometheus.NewDesc("walletscreen_list_builtin", "1 when the list is the builtin default.", []string{"list"}, nil)
 	ageDesc       = prometheus.NewDesc("walletscreen_list_age_seconds", "Time since the list was compared with its publisher.", []string{"list"}, nil)
 	publishedDesc = prometheus.NewDesc("walletscreen_list_published_timestamp_seconds", "The publisher's date of the publication that is loaded.", []string{"list"}, nil)
 	addressesDesc = prometheus.NewDesc("walletscreen_list_addresses", "Distinct addresses listed now.", []string{"list"}, nil)
+	heldDesc      = prometheus.NewDesc("walletscreen_list_held", "1 when a guard stopped another publication of the list, also of a list that is not served for that.", []string{"list"}, nil)
+	heldSinceDesc = prometheus.NewDesc("walletscreen_list_held_since_timestamp_seconds", "When a guard first stopped that publication.", []string{"list"}, nil)
 	unparsedDesc  = prometheus.NewDesc("walletscreen_list_unparsed_addresses", "Of these, how many only match their own text.", []string{"list"}, nil)
 )
 
 func (c *listCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{readyDesc, sequenceDesc, createdDesc, builtinDesc, ageDesc, publishedDesc, addressesDesc, unparsedDesc} {
+	for _, d := range []*prometheus.Desc{
+		readyDesc, sequenceDesc, createdDesc, builtinDesc, ageDesc, publishedDesc, addressesDesc, heldDesc, heldSinceDesc, unparsedDesc,
+	} {
 		ch <- d
 	}
 }
@@ -103,15 +107,22 @@ func (c *listCollector) Collect(ch chan<- prometheus.Metric) {
 	}
 	gauge(sequenceDesc, float64(sv.Snapshot.Sequence))
 	gauge(createdDesc, float64(sv.Snapshot.CreatedAt.UnixMilli())/1000)
-	gauge(builtinDesc, truth(sv.Builtin))
 	now := c.s.cfg.Now()
 	for i := range sv.Snapshot.Lists() {
 		list := &sv.Snapshot.Lists()[i]
 		counts, id := sv.index.Counts(list.ID), string(list.ID)
+		gauge(builtinDesc, truth(sv.Builtin[list.ID]), id)
 		gauge(ageDesc, sv.age(list, now).Seconds(), id)
 		gauge(publishedDesc, float64(list.Current().PublishedOn.Time().Unix()), id)
 		gauge(addressesDesc, float64(counts.Addresses), id)
 		gauge(unparsedDesc, float64(counts.Unparsed), id)
+		if sv.Verified[list.ID].Held == nil {
+			gauge(heldDesc, 0, id)
+		}
+	}
+	for _, h := range sv.holds {
+		gauge(heldDesc, 1, string(h.list))
+		gauge(heldSinceDesc, float64(h.Since.UnixMilli())/1000, string(h.list))
 	}
 }
 

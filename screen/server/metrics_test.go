@@ -65,7 +65,8 @@ func TestMetrics(t *testing.T) {
 	got := values(t, reg)
 	for name, want := range map[string]float64{
 		"walletscreen_ready":                                              1,
-		"walletscreen_builtin_lists":                                      0,
+		"walletscreen_list_builtin{list=us-ofac-sdn}":                     0,
+		"walletscreen_list_held{list=us-ofac-sdn}":                        0,
 		"walletscreen_snapshot_sequence":                                  7,
 		"walletscreen_snapshot_created_timestamp_seconds":                 float64(noon.Add(-time.Hour).Unix()),
 		"walletscreen_list_age_seconds{list=us-ofac-sdn}":                 60,
@@ -109,6 +110,12 @@ func (b *lockedBuffer) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.buf.String()
+}
+
+func (b *lockedBuffer) reset() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.buf.Reset()
 }
 
 func TestPanic(t *testing.T) {

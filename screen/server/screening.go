@@ -50,19 +50,24 @@ func (s *Server) screen(ctx context.Context, req *pb.ScreenAddressesRequest) (*p
 		return nil, err
 	}
 	now = s.cfg.Now() // pick may have waited
-	limit := s.limit(sv)
-	if req.MaxListAge != nil {
-		if asked := req.MaxListAge.AsDuration(); limit == 0 || asked < limit {
-			limit = asked
+	limitOf := func(id screen.ListID) time.Duration {
+		limit := s.limit(sv, id)
+		if req.MaxListAge != nil {
+			if asked := req.MaxListAge.AsDuration(); limit == 0 || asked < limit {
+				limit = asked
+			}
 		}
+		return limit
 	}
 	stale := func(list *screen.ListState) bool {
 		if query.AsOf != 0 && query.AsOf < screen.DateOf(sv.asOfWhen(list).UTC().Add(-lastZone)) {
 			return false // about that day the list is known to the end, wherever its publisher is
 		}
+		limit := limitOf(list.ID)
 		return limit > 0 && sv.age(list, now) > limit
 	}
 	query.Stale = func(id screen.ListID) bool { return stale(sv.Snapshot.List(id)) }
+	asked := query.Lists
 	s.require(&query, sv)
 
 	screener := sv.index.Screener(query)
@@ -74,10 +79,10 @@ func (s *Server) screen(ctx context.Context, req *pb.ScreenAddressesRequest) (*p
 	res.Results = results(sv.Snapshot, screener, req.Addresses, query.AsOf)
 	validUntil, anyStale := time.Time{}, false
 	for _, list := range screener.Consulted() {
-		f := &pb.ListFreshness{ListId: string(list.ID), PublishedOn: list.Current().PublishedOn.String(), Stale: stale(list)}
-		if v, ok := sv.Verified[list.ID]; ok {
-			f.VerifiedAt = timestamppb.New(v.At)
+		f := &pb.ListFreshness{
+			ListId: string(list.ID), PublishedOn: list.Current().PublishedOn.String(), VerifiedAt: sv.verifiedAt(list.ID), Stale: stale(list),
 		}
+		limit := limitOf(list.ID)
 		if f.Stale {
 			anyStale = true
 			res.Notices = append(res.Notices, &pb.Notice{
@@ -85,7 +90,7 @@ func (s *Server) screen(ctx context.Context, req *pb.ScreenAddressesRequest) (*p
 				Message: fmt.Sprintf("list %s is %s old, over the limit of %s: what it does not list cannot be screened", f.ListId, roughly(sv.age(list, now)), limit),
 			})
 		}
-		if until := sv.asOfWhen(list).Add(limit); validUntil.IsZero() || until.Before(validUntil) {
+		if until := sv.asOfWhen(list).Add(limit); limit > 0 && (validUntil.IsZero() || until.Before(validUntil)) {
 			validUntil = until
 		}
 		res.Lists = append(res.Lists, f)
@@ -97,8 +102,8 @@ func (s *Server) screen(ctx context.Context, req *pb.ScreenAddressesRequest) (*p
 			})
 		}
 	}
-	res.Notices = append(res.Notices, s.notices(sv, now)...)
-	if limit > 0 && !anyStale && query.AsOf == 0 && !validUntil.IsZero() {
+	res.Notices = append(res.Notices, s.notices(sv, asked, now)...)
+	if !anyStale && query.AsOf == 0 && !validUntil.IsZero() {
 		res.ValidUntil = timestamppb.New(validUntil)
 	}
 	return res, nil

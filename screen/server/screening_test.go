@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
@@ -380,7 +381,7 @@ func TestStaleAsTimePasses(t *testing.T) {
 func TestBuiltinLists(t *testing.T) {
 	in := install(t, Config{MaxListAge: time.Hour})
 	in.clock.set(noon.AddDate(1, 0, 0))
-	in.server.Swap(State{Snapshot: published(t), Builtin: true})
+	in.server.Swap(State{Snapshot: published(t), Builtin: map[screen.ListID]bool{sdn.ID: true}})
 	if !in.server.Ready() {
 		t.Error("not ready with builtin lists, on which no age is enforced")
 	}
@@ -411,6 +412,63 @@ func TestBuiltinLists(t *testing.T) {
 	res = in.screen(t, &pb.ScreenAddressesRequest{Addresses: []string{other}, MaxListAge: durationpb.New(time.Hour)})
 	if got := res.Results[0].Reason; got != pb.Reason_REASON_STALE {
 		t.Errorf("with an age of the caller's: %s", got)
+	}
+}
+
+// Of a builtin list and one that was compared, the age limit is enforced on the
+// other alone.
+func TestSomeListsBuiltin(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	in := install(t, Config{MaxListAge: time.Hour, Metrics: registry})
+	s := merged(t, published(t), own, 20251101, "own", party("x", evmLower)).Named(8, noon)
+	in.server.Swap(State{Snapshot: s, Verified: verified(noon, own.ID), Builtin: map[screen.ListID]bool{sdn.ID: true}})
+	in.clock.set(noon.Add(time.Hour))
+	all := &pb.ScreenAddressesRequest{Addresses: []string{other}}
+	builtin := &pb.ScreenAddressesRequest{Addresses: []string{other}, ListIds: []string{"us-ofac-sdn"}}
+	compared := &pb.ScreenAddressesRequest{Addresses: []string{other}, ListIds: []string{"own"}}
+	want := func(when string, req *pb.ScreenAddressesRequest, reason pb.Reason, validUntil bool, notices ...string) {
+		t.Helper()
+		res := in.screen(t, req)
+		if got := res.Results[0].Reason; got != reason {
+			t.Errorf("%s, lists %q: %v, want reason %s", when, req.ListIds, res.Results[0], reason)
+		}
+		if validUntil != (res.ValidUntil != nil) || validUntil && !res.ValidUntil.AsTime().Equal(noon.Add(time.Hour)) {
+			t.Errorf("%s, lists %q: valid until %v, want an hour after noon: %t", when, req.ListIds, res.ValidUntil, validUntil)
+		}
+		var got []string
+		for _, n := range res.Notices {
+			got = append(got, strings.TrimPrefix(n.Code.String(), "NOTICE_CODE_")+" "+n.ListId)
+		}
+		if diff := cmp.Diff(notices, got); diff != "" {
+			t.Errorf("%s, lists %q: notices (-want +got):\n%s", when, req.ListIds, diff)
+		}
+	}
+	want("at the limit", all, 0, true, "BUILTIN_LISTS us-ofac-sdn")
+	want("at the limit", builtin, 0, false, "BUILTIN_LISTS us-ofac-sdn")
+	want("at the limit", compared, 0, true)
+	if !in.server.Ready() {
+		t.Error("not ready at the limit")
+	}
+	in.clock.set(noon.Add(time.Hour + time.Second))
+	in.server.assess()
+	want("over the limit", all, pb.Reason_REASON_STALE, false, "LIST_STALE own", "BUILTIN_LISTS us-ofac-sdn")
+	want("over the limit", builtin, 0, false, "BUILTIN_LISTS us-ofac-sdn")
+	if in.server.Ready() {
+		t.Error("ready over the limit")
+	}
+	snapshot, err := in.lists.GetSnapshot(t.Context(), &pb.GetSnapshotRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l := snapshot.Lists[0]; l.ListId != "own" || l.MaxAge.AsDuration() != time.Hour || !l.Stale {
+		t.Errorf("GetSnapshot: %v", l)
+	}
+	if l := snapshot.Lists[1]; l.ListId != "us-ofac-sdn" || l.MaxAge != nil || l.Stale {
+		t.Errorf("GetSnapshot: %v", l)
+	}
+	got := values(t, registry)
+	if a, b := got["walletscreen_list_builtin{list=us-ofac-sdn}"], got["walletscreen_list_builtin{list=own}"]; a != 1 || b != 0 {
+		t.Errorf("builtin by the metrics: %v, %v; want 1, 0", a, b)
 	}
 }
 

@@ -53,6 +53,9 @@ type Config struct {
 	// Require are lists without which the server is not ready, and questions that
 	// name no lists cannot be answered NotListed.
 	Require []screen.ListID
+	// NotCovered are lists that may carry addresses and that cannot be loaded, for
+	// GetSnapshot to name.
+	NotCovered []UncoveredList
 	// Version is the version of the program, returned by GetSnapshot.
 	Version string
 	// Now is the clock; nil means time.Now.
@@ -62,6 +65,15 @@ type Config struct {
 	Log *slog.Logger
 	// Metrics receives the metrics; nil registers none.
 	Metrics prometheus.Registerer
+}
+
+// An UncoveredList is a list that is known of and cannot be loaded.
+type UncoveredList struct {
+	ID        screen.ListID // that it has, or would have
+	Authority string        // who publishes it
+	Name      string
+	Why       string // why it cannot be loaded, for people
+	URL       string // the publisher's page about it
 }
 
 // Server implements both services of the contract.
@@ -85,20 +97,23 @@ type Server struct {
 // A State is what a Server answers from.
 type State struct {
 	Snapshot *screen.Snapshot
-	// Verified is when each list was last compared with its publisher; lists of
-	// which that is not known are left out. Not changed after Swap.
+	// Verified is how each list stands to what its publisher offers; lists of which
+	// nothing is known are left out. One that the snapshot does not hold is there
+	// only while a publication of it is held. Not changed after Swap.
 	Verified map[screen.ListID]screen.Verification
-	// Builtin says that the lists are the embedded default: every answer says so,
-	// and the age limit is not enforced on them.
-	Builtin bool
+	// Builtin are the lists that are still the embedded default: every answer that
+	// rests on one says so, and the age limit is not enforced on it. Not changed
+	// after Swap.
+	Builtin map[screen.ListID]bool
 }
 
-// served is a State with its index.
+// served is a State with what is made of it once.
 type served struct {
 	State
 	index    *screen.Index
 	loadedAt time.Time
 	ref      *pb.SnapshotRef
+	holds    []hold // in order of the lists' ids
 }
 
 // New returns a server that has no snapshot yet and says so.
@@ -129,17 +144,20 @@ func (s *Server) Swap(state State) {
 			next.Verified[id] = v
 		}
 	}
-	if old := s.current.Load(); old != nil && old.Snapshot == state.Snapshot {
+	old := s.current.Load()
+	if old != nil && old.Snapshot == state.Snapshot {
 		next.index, next.loadedAt = old.index, old.loadedAt
 	} else {
 		next.index = screen.NewIndex(state.Snapshot)
 	}
+	next.holds = holds(&next.State)
 	next.ref = &pb.SnapshotRef{
 		Sequence: state.Snapshot.Sequence, Digest: state.Snapshot.Digest().String(), CreatedAt: timestamppb.New(state.Snapshot.CreatedAt),
 	}
-	if old := s.current.Load(); old != nil {
+	if old != nil {
 		s.regressions(old.Snapshot, next.Snapshot)
 	}
+	s.reportHolds(old, next)
 	s.mu.Lock()
 	s.current.Store(next)
 	close(s.swapped)
@@ -180,21 +198,23 @@ func (s *Server) assess() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	ready, why := false, noSnapshot
+	var held []any // for the log
 	if sv := s.current.Load(); sv != nil {
+		held = sv.heldLists()
 		ready, why = true, ""
 		if len(sv.Snapshot.Lists()) == 0 {
 			ready, why = false, "the snapshot has no lists"
 		}
 		for _, id := range s.cfg.Require {
 			if sv.Snapshot.List(id) == nil {
-				ready, why = false, fmt.Sprintf("list %s is required and not loaded", id)
+				ready, why = false, fmt.Sprintf("list %s is required and not loaded", id)+sv.whileHeld(id)
 			}
 		}
 		now := s.cfg.Now()
 		for i := range sv.Snapshot.Lists() {
 			list := &sv.Snapshot.Lists()[i]
-			if limit := s.limit(sv); limit > 0 && sv.age(list, now) > limit {
-				ready, why = false, fmt.Sprintf("list %s is older than %s", list.ID, limit)
+			if limit := s.limit(sv, list.ID); limit > 0 && sv.age(list, now) > limit {
+				ready, why = false, fmt.Sprintf("list %s is older than %s", list.ID, limit)+sv.whileHeld(list.ID)
 			}
 		}
 	}
@@ -205,16 +225,16 @@ func (s *Server) assess() {
 	status := healthpb.HealthCheckResponse_NOT_SERVING
 	if ready {
 		status = healthpb.HealthCheckResponse_SERVING
-		s.cfg.Log.Info("ready to screen")
+		s.cfg.Log.Info("ready to screen", held...)
 	} else {
-		s.cfg.Log.Error("not ready to screen", "why", why)
+		s.cfg.Log.Error("not ready to screen", append([]any{"why", why}, held...)...)
 	}
 	s.health.SetServingStatus(ScreeningService, status)
 }
 
-// limit is the age limit in force for a state, 0 for none.
-func (s *Server) limit(sv *served) time.Duration {
-	if sv.Builtin {
+// limit is the age limit in force for a list of a state, 0 for none.
+func (s *Server) limit(sv *served, id screen.ListID) time.Duration {
+	if sv.Builtin[id] {
 		return 0
 	}
 	return s.cfg.MaxListAge
@@ -228,10 +248,18 @@ func (sv *served) age(list *screen.ListState, now time.Time) time.Duration {
 
 // asOfWhen is the instant up to which the list is known to be the publisher's.
 func (sv *served) asOfWhen(list *screen.ListState) time.Time {
-	if v, ok := sv.Verified[list.ID]; ok {
-		return v.At
+	if at := sv.Verified[list.ID].At; !at.IsZero() {
+		return at
 	}
 	return list.Current().PublishedOn.Time().AddDate(0, 0, 1)
+}
+
+// verifiedAt is when a list was last compared with its publisher, nil if never.
+func (sv *served) verifiedAt(id screen.ListID) *timestamppb.Timestamp {
+	if at := sv.Verified[id].At; !at.IsZero() {
+		return timestamppb.New(at)
+	}
+	return nil
 }
 
 // Ready reports whether addresses can be screened correctly now.

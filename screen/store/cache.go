@@ -46,7 +46,7 @@ func (c Cache) Save(s *State, snapshotChanged bool) error {
 }
 
 // Load returns the state saved last, verified, or ErrNoSnapshot. A state together
-// with an error is one whose freshness cannot be read, and so is not known.
+// with an error is one of which some freshness cannot be read, and so is not known.
 func (c Cache) Load() (*State, error) {
 	data, err := os.ReadFile(c.snapshotFile())
 	if errors.Is(err, fs.ErrNotExist) {

@@ -17,7 +17,10 @@ func saved(t *testing.T, day int) (Cache, *State) {
 	c := Cache{Dir: t.TempDir()}
 	s := &State{
 		Snapshot: merge(t, screen.Empty(), sdn, day, tron, opaque).Named(7, at2025),
-		Verified: Verified{sdn.ID: {At: at2025, Source: "a file"}},
+		Verified: Verified{
+			sdn.ID:    {At: at2025, Source: "a file", Fetched: fetchedOnce, Held: heldBack},
+			"another": {Held: heldBack},
+		},
 	}
 	if err := c.Save(s, true); err != nil {
 		t.Fatal(err)
@@ -33,9 +36,7 @@ func wantCached(t *testing.T, c Cache, want *State) {
 	}
 	wantSame(t, got.Snapshot, want.Snapshot)
 	wholeContent(t, got.Snapshot)
-	if len(got.Verified) != len(want.Verified) || got.Verified[sdn.ID] != want.Verified[sdn.ID] {
-		t.Errorf("verified %v, want %v", got.Verified, want.Verified)
-	}
+	wantVerified(t, got.Verified, want.Verified)
 }
 
 func TestCache(t *testing.T) {
@@ -76,7 +77,7 @@ func TestCacheOfAnotherPublication(t *testing.T) {
 	if err := replace(c.snapshotFile(), func(f *os.File) error { _, err := next.Snapshot.WriteTo(f); return err }); err != nil {
 		t.Fatal(err)
 	}
-	wantCached(t, c, &State{Snapshot: next.Snapshot})
+	wantCached(t, c, &State{Snapshot: next.Snapshot, Verified: Verified{"another": {Held: heldBack}}})
 	if err := os.Remove(c.verifiedFile()); err != nil {
 		t.Fatal(err)
 	}

@@ -11,9 +11,10 @@
 //	head                 hash    what is served: schema, sequence, digest, created_at
 //	snapshots            hash    sequence -> manifest (JSON) of every snapshot kept
 //	content:DIGEST:N     string  piece N (from 0, 4 MiB each) of the canonical encoding with that SHA-256
-//	verified             hash    list id -> when the loader last compared it with its publisher (JSON)
+//	verified             hash    list id -> how it stands to what its publisher offers (JSON)
 //	listings             hash    canonical key -> listings of the account (JSON), for people with redis-cli
 //	listings:DIGEST      hash    the same while it is being written; expires
+//	claim:NAME           string  which loader is at the work of that name; expires
 //	changed              channel a message for every new head and every verification
 //
 // A person looks an account up with one command:
@@ -54,6 +55,27 @@
 // the end of its interval. A publication that brings nothing new is recorded with
 // Verify, by a script that checks the head as well.
 //
+// An entry of verified is about the one publication whose SHA-256 it names:
+//
+//	sha256       the publication that the snapshot holds; none while it holds no publication of the list
+//	verified_at  when that was last found to be what the publisher offers; none if never
+//	source       where it was read
+//	fetched      what the publisher's servers said of the documents (url, etag, last_modified, at, sha256)
+//	held         another publication, that a guard stopped: since, published_on, sha256, source, why, and how
+//	             many rows would be listed, delisted, amended
+//
+// A publication that a guard stops is not in any content. It is recorded with
+// Verify beside the one before it, whose verified_at stands still: servers say that
+// it is held, and that the list is stale when it has been for long. An operator's
+// release is a publish like any other, and its entry has no held. A list whose first
+// publication is held has an entry before the snapshot has the list; it says
+// nothing any more when the list comes.
+//
+// Loaders that begin the same work at one time would all fetch the same documents.
+// Each takes a claim first (SET NX PX with a random token) and leaves the work alone
+// if another has it. Only who knows the token renews or releases a claim; that of a
+// loader that died expires. Nothing that is published depends on claims.
+//
 // Snapshots beyond the number to keep are retired after a publish, never the
 // head; content goes when no kept snapshot names it.
 //
@@ -64,6 +86,10 @@
 // other content, so give readers a Redis user that cannot write:
 //
 //	ACL SETUSER reader on >PASSWORD ~walletscreen:{default}:* &walletscreen:{default}:* -@all +hgetall +hget +get +subscribe +unsubscribe +ping
+//
+// Loaders need no more than:
+//
+//	ACL SETUSER loader on >PASSWORD ~walletscreen:{default}:* &walletscreen:{default}:* -@all +hgetall +hget +hmget +hlen +hset +hdel +get +set +del +unlink +rename +exists +type +expire +pexpire +persist +publish +multi +exec +eval +evalsha +ping
 //
 // Redis 7.0 or newer is needed, with its default maxmemory-policy noeviction: a
 // Redis that evicts keys takes pieces of snapshots.

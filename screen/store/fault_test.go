@@ -305,11 +305,12 @@ func TestDeadlines(t *testing.T) {
 		}
 		for name, call := range map[string]func(context.Context) error{
 			"Load":    func(ctx context.Context) error { _, err := reader.Load(ctx); return err },
-			"Current": func(ctx context.Context) error { _, err := publisher.Current(ctx); return err },
+			"Current": func(ctx context.Context) error { _, _, err := publisher.Current(ctx); return err },
 			"Publish": func(ctx context.Context) error { _, err := publisher.Publish(ctx, old, next, nil); return err },
 			"Verify": func(ctx context.Context) error {
 				return publisher.Verify(ctx, old, Verified{sdn.ID: {At: time.Now()}})
 			},
+			"Claim": func(ctx context.Context) error { _, _, err := publisher.Claim(ctx, "x", time.Minute); return err },
 		} {
 			begin := time.Now()
 			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)

@@ -101,6 +101,13 @@ func testGarbage(t *testing.T, p place) {
 		{"verified of another type", wrongType(p.key("verified")), p.key("verified"), "WRONGTYPE", nil},
 		{"verification that is no JSON", func() { p.admin.HSet(ctx, p.key("verified"), "us-ofac-sdn", "{") }, p.key("verified"), `"us-ofac-sdn"`, nil},
 		{"verification of another form", func() { p.admin.HSet(ctx, p.key("verified"), "us-ofac-sdn", `{"verified_at":1}`) }, p.key("verified"), `"us-ofac-sdn"`, nil},
+		{"held without digest", func() { p.admin.HSet(ctx, p.key("verified"), "us-ofac-sdn", `{"held":{"published_on":"2025-01-02"}}`) }, p.key("verified"), `"us-ofac-sdn": held: digest ""`, nil},
+		{"held of no date", func() {
+			p.admin.HSet(ctx, p.key("verified"), "us-ofac-sdn", `{"held":{"sha256":"`+other+`","published_on":"2025-01-32"}}`)
+		}, p.key("verified"), `"us-ofac-sdn": held: date "2025-01-32"`, nil},
+		{"fetched without digest", func() {
+			p.admin.HSet(ctx, p.key("verified"), "us-ofac-sdn", `{"fetched":[{"url":"https://example.com/"}]}`)
+		}, p.key("verified"), `"us-ofac-sdn": fetched from "https://example.com/": digest ""`, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			p.admin.FlushAll(ctx)
@@ -127,7 +134,7 @@ func testGarbage(t *testing.T, p place) {
 
 			// A publisher either repairs it or changes nothing and says why.
 			before := p.permanent(t)
-			previous, err := publisher.Current(ctx)
+			previous, _, err := publisher.Current(ctx)
 			if err == nil {
 				_, err = publisher.Publish(ctx, previous, merge(t, previous, sdn, 2, opaque), Verified{sdn.ID: {At: again.CreatedAt}})
 			}

@@ -22,7 +22,10 @@ func TestSchema(t *testing.T) {
 	p, _ := startRedis(t)
 	publisher := newPublisher(t, p.Options)
 	previous := mustPublish(t, publisher, 1, opaque, tron)
-	verified := Verified{sdn.ID: {At: time.Date(2025, 2, 1, 12, 30, 0, 0, time.UTC), Source: "https://example.com/sdn.xml"}}
+	verified := Verified{
+		sdn.ID:    {At: time.Date(2025, 2, 1, 12, 30, 0, 0, time.UTC), Source: "https://example.com/sdn.xml", Fetched: fetchedOnce},
+		"another": {Held: heldBack},
+	}
 	published, err := publisher.Publish(t.Context(), previous, merge(t, previous, sdn, 2, tron, evm), verified)
 	if err != nil {
 		t.Fatal(err)
@@ -60,6 +63,9 @@ func FuzzState(f *testing.F) {
 	f.Add("1", "1", digest, "2025-02-01T12:00:00Z", `{"schema":1,"sequence":1,"digest":"`+digest+`","size":4194305,"chunks":2}`,
 		`{"sha256":"`+s.List(sdn.ID).Current().Digest.String()+`","verified_at":"2025-02-01T12:00:00Z","source":"a file"}`)
 	f.Add("2", "0", "", "", "{}", "{}")
+	f.Add("1", "1", digest, "2025-02-01T12:00:00Z", "{}", `{"sha256":"`+s.List(sdn.ID).Current().Digest.String()+`","source":"",`+
+		`"fetched":[{"url":"https://example.com/","etag":"\"1\"","last_modified":"Sat, 01 Feb 2025 12:00:00 GMT","at":"2025-02-01T12:00:00Z","sha256":"`+digest+`"}],`+
+		`"held":{"since":"2025-02-01T12:00:00Z","published_on":"2025-01-31","sha256":"`+digest+`","source":"a file","why":"6 of 10 rows are gone","listed":1,"delisted":6,"amended":2}}`)
 	f.Fuzz(func(t *testing.T, schemaText, sequence, digest, createdAt, manifest, verification string) {
 		h, err := parseHead(map[string]string{"schema": schemaText, "sequence": sequence, "digest": digest, "created_at": createdAt})
 		if err == nil {

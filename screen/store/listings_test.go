@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"walletscreen/screen"
 )
@@ -97,19 +98,18 @@ func TestDocumentedCommand(t *testing.T) {
 	}
 }
 
-// TestDocumentedReader shows that a Redis user with the permissions that the
-// package comment gives readers can read and follow, and write nothing.
-func TestDocumentedReader(t *testing.T) {
-	t.Parallel()
+// documentedUser makes the Redis user of the package comment with that name and
+// returns how to log in as it.
+func documentedUser(t *testing.T, p place, name string) Options {
+	t.Helper()
 	doc, err := os.ReadFile("doc.go")
 	if err != nil {
 		t.Fatal(err)
 	}
-	line := regexp.MustCompile(`//\tACL SETUSER (.*)\n`).FindStringSubmatch(string(doc))
+	line := regexp.MustCompile(`//\tACL SETUSER (` + name + ` .*)\n`).FindStringSubmatch(string(doc))
 	if line == nil {
-		t.Fatal("doc.go has no ACL for readers")
+		t.Fatalf("doc.go has no ACL for a %s", name)
 	}
-	p, _ := startRedis(t)
 	args := []any{"ACL", "SETUSER"}
 	for _, word := range strings.Fields(line[1]) {
 		args = append(args, word)
@@ -118,7 +118,16 @@ func TestDocumentedReader(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := p.Options
-	o.URL = strings.Replace(o.URL, "redis://", "redis://reader:PASSWORD@", 1)
+	o.URL = strings.Replace(o.URL, "redis://", "redis://"+name+":PASSWORD@", 1)
+	return o
+}
+
+// TestDocumentedReader shows that a Redis user with the permissions that the
+// package comment gives readers can read and follow, and write nothing.
+func TestDocumentedReader(t *testing.T) {
+	t.Parallel()
+	p, _ := startRedis(t)
+	o := documentedUser(t, p, "reader")
 	publisher := newPublisher(t, p.Options)
 	f := follow(t, o, nil)
 	f.wantFailure(ErrNoSnapshot)
@@ -128,8 +137,38 @@ func TestDocumentedReader(t *testing.T) {
 	if _, err := newPublisher(t, o).Publish(t.Context(), published, merge(t, published, sdn, 2, evm), nil); err == nil || !strings.Contains(err.Error(), "NOPERM") {
 		t.Errorf("a reader's user published: %v", err)
 	}
+	if _, _, err := newPublisher(t, o).Claim(t.Context(), "x", time.Minute); err == nil || !strings.Contains(err.Error(), "NOPERM") {
+		t.Errorf("a reader's user has a claim: %v", err)
+	}
 	wantEqual(t, "a reader's publish", p.dump(t), before)
 	if names := p.names(t); slices.Contains(names, "else") {
 		t.Error(names)
+	}
+}
+
+// TestDocumentedLoader shows that a Redis user with the permissions that the
+// package comment gives loaders can do all that they do, and nothing elsewhere.
+func TestDocumentedLoader(t *testing.T) {
+	t.Parallel()
+	p, _ := startRedis(t)
+	o := documentedUser(t, p, "loader")
+	publisher := newPublisher(t, o)
+	publisher.Keep = 1
+	claim := mustClaim(t, publisher, "x", time.Minute, true)
+	mustPublish(t, publisher, 1, tron)
+	mustPublish(t, publisher, 2)
+	last := mustPublish(t, publisher, 3, evm)
+	if err := publisher.Verify(t.Context(), last, Verified{sdn.ID: {At: at2025, Held: heldBack}}); err != nil {
+		t.Error(err)
+	}
+	mustRenew(t, claim, time.Minute, true)
+	mustRelease(t, claim)
+	mustLoad(t, p.Options, last)
+	if n := p.pieces(t); n != 1 {
+		t.Errorf("%d pieces, want that old ones were retired", n)
+	}
+	o.Namespace = "other"
+	if _, _, err := newPublisher(t, o).Current(t.Context()); err == nil || !strings.Contains(err.Error(), "NOPERM") {
+		t.Errorf("a loader's user reads another namespace: %v", err)
 	}
 }

@@ -40,13 +40,19 @@ func NewPublisher(o Options) (*Publisher, error) {
 func (p *Publisher) Close() error { return p.c.Close() }
 
 // Current returns the snapshot that is served, or an empty one with sequence 0
-// when there is none.
-func (p *Publisher) Current(ctx context.Context) (*screen.Snapshot, error) {
-	s, _, err := current(ctx, p.c, p.keys, nil)
+// when there is none, and the verifications that stood beside it at that moment.
+// A verification that cannot be read is left out: whoever compares the list anew
+// overwrites it.
+func (p *Publisher) Current(ctx context.Context) (*screen.Snapshot, Verified, error) {
+	s, fields, err := current(ctx, p.c, p.keys, nil)
 	if errors.Is(err, ErrNoSnapshot) {
-		return screen.Empty(), nil
+		s, err = screen.Empty(), nil
 	}
-	return s, err
+	if err != nil {
+		return nil, nil, err
+	}
+	verified, _ := decodeVerifications(s, fields)
+	return s, verified, nil
 }
 
 // staging is how long content lives that no head names yet: long enough for the
@@ -66,9 +72,9 @@ var retireSource string
 var retireScript = redis.NewScript(retireSource)
 
 // Publish makes next current, the successor of previous, which must be what
-// Current returned. verified says which lists of next were compared with their
-// publishers, and when. It returns next with its sequence number, one more than
-// that of previous.
+// Current returned. verified replaces what is known of each list that it names: a
+// publication that was held and is not in it any more is held no longer. It
+// returns next with its sequence number, one more than that of previous.
 //
 // screen.ErrConflict means that the head is no longer previous, and that nothing
 // changed. After any other error the head is what it was, or, when the
@@ -262,9 +268,15 @@ func (p *Publisher) run(ctx context.Context, script *redis.Script, expected *scr
 	return nil
 }
 
-// Verify records that lists of the current snapshot, which s must be, were
-// compared with their publishers and had not changed. screen.ErrConflict means
-// that s is not current any more, and that nothing was recorded.
+// Verify replaces what is known of each list that verified names, while s is
+// current: that it was compared with its publisher and had not changed, or that a
+// publication of it is held, with At and Source as Current returned them. Of a
+// list that s does not hold only that a publication of it is held can be
+// recorded, even when there is no snapshot at all (s is empty and has sequence 0):
+// readers see it with the first one.
+//
+// screen.ErrConflict means that s is not current any more, and that nothing was
+// recorded.
 func (p *Publisher) Verify(ctx context.Context, s *screen.Snapshot, verified Verified) error {
 	fields, err := encodeVerifications(s, verified)
 	if err != nil || len(fields) == 0 {

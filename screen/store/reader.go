@@ -109,5 +109,3 @@ func (r *Reader) Follow(ctx context.Context, have *State, changed func(*State), 
 		}
 	}
 }
-
-func sameVerification(a, b screen.Verification) bool { return a.Source == b.Source && a.At.Equal(b.At) }

@@ -47,8 +47,9 @@ type Options struct {
 	Namespace string
 }
 
-// Verified holds when lists were last compared with their publishers. Lists of
-// which that is not known are left out.
+// Verified holds how lists stand to what their publishers offer. Lists of which
+// nothing is known are left out. One that the snapshot does not hold is there only
+// while a publication of it is held.
 type Verified = map[screen.ListID]screen.Verification
 
 // keys builds every key. No other code does.
@@ -59,6 +60,8 @@ func (k keys) snapshots() string { return k.prefix + "snapshots" }
 func (k keys) verified() string  { return k.prefix + "verified" }
 func (k keys) listings() string  { return k.prefix + "listings" }
 func (k keys) changed() string   { return k.prefix + "changed" }
+
+func (k keys) claim(name string) string { return k.prefix + "claim:" + name }
 
 func (k keys) staged(d screen.Digest) string { return k.prefix + "listings:" + d.String() }
 func (k keys) content(d screen.Digest) string {
@@ -80,8 +83,8 @@ func open(o Options) (redis.UniversalClient, keys, error) {
 	if namespace == "" {
 		namespace = DefaultNamespace
 	}
-	if len(namespace) > 64 || strings.Trim(namespace, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") != "" {
-		return nil, keys{}, fmt.Errorf("namespace %q: want 1 to 64 letters, digits, dots, hyphens and underscores", namespace)
+	if err := checkName(namespace); err != nil {
+		return nil, keys{}, fmt.Errorf("namespace %w", err)
 	}
 	opt, err := redis.ParseURL(o.URL)
 	if err != nil {
@@ -100,6 +103,15 @@ func open(o Options) (redis.UniversalClient, keys, error) {
 	opt.PoolSize = 4 // one load, one poll, and room for a command that hangs
 	opt.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	return redis.NewClient(opt), keys{"walletscreen:{" + namespace + "}:"}, nil
+}
+
+// checkName refuses what cannot be a part of a key.
+func checkName(name string) error {
+	const allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
+	if len(name) < 1 || len(name) > 64 || strings.Trim(name, allowed) != "" {
+		return fmt.Errorf("%q: want 1 to 64 letters, digits, dots, hyphens and underscores", name)
+	}
+	return nil
 }
 
 var driverLog sync.Once
@@ -134,46 +146,6 @@ type manifestedList struct {
 	Rows        int           `json:"rows"`
 }
 
-// verification is a screen.Verification as it is stored.
-type verification struct {
-	SHA256     string    `json:"sha256"` // of the publication: it says nothing about another one
-	VerifiedAt time.Time `json:"verified_at"`
-	Source     string    `json:"source"`
-}
-
-// encodeVerifications encodes verifications of lists of s by list id.
-func encodeVerifications(s *screen.Snapshot, verified Verified) (map[string]string, error) {
-	fields := make(map[string]string, len(verified))
-	for id, v := range verified {
-		list := s.List(id)
-		if list == nil {
-			return nil, fmt.Errorf("list %q is not in %s", id, s)
-		}
-		value, err := json.Marshal(verification{list.Current().Digest.String(), v.At.UTC(), v.Source})
-		if err != nil {
-			return nil, err
-		}
-		fields[string(id)] = string(value)
-	}
-	return fields, nil
-}
-
-// decodeVerifications is the reverse. Those that are not about the newest
-// publication in s of their list are left out.
-func decodeVerifications(s *screen.Snapshot, fields map[string]string) (Verified, error) {
-	verified := make(Verified, len(fields))
-	for id, value := range fields {
-		var v verification
-		if err := json.Unmarshal([]byte(value), &v); err != nil {
-			return nil, fmt.Errorf("verification of list %q: %w", id, err)
-		}
-		if list := s.List(screen.ListID(id)); list != nil && list.Current().Digest.String() == v.SHA256 {
-			verified[list.ID] = screen.Verification{At: v.VerifiedAt, Source: v.Source}
-		}
-	}
-	return verified, nil
-}
-
 // head is what the head key holds.
 type head struct {
 	sequence  uint64
@@ -188,7 +160,8 @@ func (h head) names(s *screen.Snapshot) bool {
 
 // readHead returns the head and the verifications that stood beside it at the
 // same moment: a publish changes both, and one without the other would make
-// fresh lists look unverified. It returns ErrNoSnapshot when there is no head.
+// fresh lists look unverified. It returns ErrNoSnapshot when there is no head,
+// with the verifications of that moment.
 func readHead(ctx context.Context, c redis.UniversalClient, k keys) (head, map[string]string, error) {
 	var before, verified, after *redis.MapStringStringCmd
 	for after == nil || !maps.Equal(before.Val(), after.Val()) {
@@ -210,7 +183,7 @@ func readHead(ctx context.Context, c redis.UniversalClient, k keys) (head, map[s
 		}
 	}
 	if len(before.Val()) == 0 {
-		return head{}, nil, ErrNoSnapshot
+		return head{}, verified.Val(), ErrNoSnapshot
 	}
 	h, err := parseHead(before.Val())
 	if err != nil {
@@ -264,12 +237,13 @@ func orMissing(err error) error {
 }
 
 // current returns the current snapshot, which is have if that still is, and the
-// verifications, encoded, that stood beside its head.
+// verifications, encoded, that stood beside its head. Beside ErrNoSnapshot are
+// those that stand there without one.
 func current(ctx context.Context, c redis.UniversalClient, k keys, have *screen.Snapshot) (*screen.Snapshot, map[string]string, error) {
 	for attempt := 0; ; attempt++ {
 		h, verified, err := readHead(ctx, c, k)
 		if err != nil {
-			return nil, nil, err
+			return nil, verified, err
 		}
 		if h.names(have) {
 			return have, verified, nil

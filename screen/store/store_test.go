@@ -81,7 +81,7 @@ func newReader(t testing.TB, o Options) *Reader {
 
 func newest(t testing.TB, p *Publisher) *screen.Snapshot {
 	t.Helper()
-	s, err := p.Current(t.Context())
+	s, _, err := p.Current(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -244,6 +244,9 @@ func conformance(t *testing.T, open func(*testing.T) place) {
 		{"race", testRace},
 		{"same content", testSameContent},
 		{"verify", testVerify},
+		{"held", testHeld},
+		{"held before the first snapshot", testHeldFirst},
+		{"claim", testClaim},
 		{"retire", testRetire},
 		{"bounded memory", testBoundedMemory},
 		{"namespaces", testNamespaces},
@@ -452,7 +455,7 @@ func testVerify(t *testing.T, p place) {
 	if err := publisher.Verify(t.Context(), s, Verified{sdn.ID: {At: at, Source: "a file"}}); err != nil {
 		t.Fatal(err)
 	}
-	if v := mustLoad(t, p.Options, s).Verified; len(v) != 1 || v[sdn.ID] != (screen.Verification{At: at, Source: "a file"}) {
+	if v := mustLoad(t, p.Options, s).Verified; len(v) != 1 || !sameVerification(v[sdn.ID], screen.Verification{At: at, Source: "a file"}) {
 		t.Errorf("verified: %v", v)
 	}
 	err := publisher.Verify(t.Context(), s, Verified{"another": {At: at}})

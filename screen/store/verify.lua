@@ -2,7 +2,7 @@
 -- of another snapshot would overwrite what its publisher knows.
 -- KEYS: head, verified. ARGV: expected sequence and digest; channel; then list id and verification in turn.
 local head = redis.call('HMGET', KEYS[1], 'sequence', 'digest')
-if head[1] ~= ARGV[1] or head[2] ~= ARGV[2] then
+if (head[1] or '0') ~= ARGV[1] or (head[2] or '') ~= ARGV[2] then
   return 'conflict'
 end
 for i = 4, #ARGV, 2 do

@@ -512,13 +512,19 @@ type NoticeCode int32
 const (
 	// NOTICE_CODE_UNSPECIFIED is never sent.
 	NoticeCode_NOTICE_CODE_UNSPECIFIED NoticeCode = 0
-	// NOTICE_CODE_BUILTIN_LISTS: the lists are the builtin default, frozen on the
-	// day they were made; for trying things out, not for compliance.
+	// NOTICE_CODE_BUILTIN_LISTS: a list consulted is the builtin default, frozen on
+	// the day it was made; for trying things out, not for compliance.
 	NoticeCode_NOTICE_CODE_BUILTIN_LISTS NoticeCode = 1
 	// NOTICE_CODE_LIST_STALE: a list consulted is older than the age limit.
 	NoticeCode_NOTICE_CODE_LIST_STALE NoticeCode = 2
 	// NOTICE_CODE_LIST_NOT_LOADED: a list asked for is not loaded.
 	NoticeCode_NOTICE_CODE_LIST_NOT_LOADED NoticeCode = 3
+	// NOTICE_CODE_PUBLICATION_HELD: the publisher of a list consulted offers another
+	// publication than the one that is served, and a guard stopped it: it looks like
+	// an accident. VERDICT_NOT_LISTED may lack what it lists, and VERDICT_LISTED may
+	// name what it delists, until it is released. The age of the list grows
+	// meanwhile, so that a long hold makes it stale.
+	NoticeCode_NOTICE_CODE_PUBLICATION_HELD NoticeCode = 4
 )
 
 // Enum value maps for NoticeCode.
@@ -528,12 +534,14 @@ var (
 		1: "NOTICE_CODE_BUILTIN_LISTS",
 		2: "NOTICE_CODE_LIST_STALE",
 		3: "NOTICE_CODE_LIST_NOT_LOADED",
+		4: "NOTICE_CODE_PUBLICATION_HELD",
 	}
 	NoticeCode_value = map[string]int32{
-		"NOTICE_CODE_UNSPECIFIED":     0,
-		"NOTICE_CODE_BUILTIN_LISTS":   1,
-		"NOTICE_CODE_LIST_STALE":      2,
-		"NOTICE_CODE_LIST_NOT_LOADED": 3,
+		"NOTICE_CODE_UNSPECIFIED":      0,
+		"NOTICE_CODE_BUILTIN_LISTS":    1,
+		"NOTICE_CODE_LIST_STALE":       2,
+		"NOTICE_CODE_LIST_NOT_LOADED":  3,
+		"NOTICE_CODE_PUBLICATION_HELD": 4,
 	}
 )
 
@@ -920,14 +928,15 @@ type ScreenAddressesResponse struct {
 	ScreenedAt *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=screened_at,json=screenedAt,proto3" json:"screened_at,omitempty"`
 	// valid_until is when the first of the lists consulted passes the age limit in
 	// force: a stored VERDICT_NOT_LISTED must not be relied on after it. A new
-	// snapshot may overtake the answer before. Unset when no limit is enforced
-	// (builtin lists), when a list has already passed it, and for questions about
-	// the past (as_of).
+	// snapshot may overtake the answer before. Builtin lists, on which no limit is
+	// enforced, do not count. Unset when there are no others, when a list has
+	// already passed the limit, and for questions about the past (as_of).
 	ValidUntil *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=valid_until,json=validUntil,proto3" json:"valid_until,omitempty"`
 	// receipt is the signed receipt, when one was asked for.
 	Receipt *Receipt `protobuf:"bytes,5,opt,name=receipt,proto3" json:"receipt,omitempty"`
 	// notices say what a reader of this answer must know and no single result
-	// tells: that the lists are the builtin default, that a list is stale.
+	// tells: that a list is the builtin default, that a list is stale, that a
+	// publication of a list is held.
 	Notices []*Notice `protobuf:"bytes,6,rep,name=notices,proto3" json:"notices,omitempty"`
 	// lists are the lists that were consulted, in order of their ids, and how
 	// fresh each is.
@@ -1914,6 +1923,15 @@ type GetSnapshotResponse struct {
 	Notices []*Notice `protobuf:"bytes,6,rep,name=notices,proto3" json:"notices,omitempty"`
 	// server_version is the version of the server's program.
 	ServerVersion string `protobuf:"bytes,7,opt,name=server_version,json=serverVersion,proto3" json:"server_version,omitempty"`
+	// held_first are lists that are not in the snapshot because the first
+	// publication of them that the loader read is held, in order of their ids.
+	// Nothing of them is served.
+	HeldFirst []*HeldList `protobuf:"bytes,8,rep,name=held_first,json=heldFirst,proto3" json:"held_first,omitempty"`
+	// not_covered are lists that may carry addresses and that this program cannot
+	// load, as their publishers offer them: no answer says anything about them. One
+	// that the operator loads all the same, as an own list under its id, is left
+	// out. Others may exist that nobody here knows of.
+	NotCovered    []*UncoveredList `protobuf:"bytes,9,rep,name=not_covered,json=notCovered,proto3" json:"not_covered,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1997,6 +2015,20 @@ func (x *GetSnapshotResponse) GetServerVersion() string {
 	return ""
 }
 
+func (x *GetSnapshotResponse) GetHeldFirst() []*HeldList {
+	if x != nil {
+		return x.HeldFirst
+	}
+	return nil
+}
+
+func (x *GetSnapshotResponse) GetNotCovered() []*UncoveredList {
+	if x != nil {
+		return x.NotCovered
+	}
+	return nil
+}
+
 // ListStatus describes one list in a snapshot.
 type ListStatus struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2048,7 +2080,10 @@ type ListStatus struct {
 	// added_rows counts the rows that the loaded publication listed first.
 	AddedRows uint64 `protobuf:"varint,20,opt,name=added_rows,json=addedRows,proto3" json:"added_rows,omitempty"`
 	// removed_rows counts the rows that it delisted.
-	RemovedRows   uint64 `protobuf:"varint,21,opt,name=removed_rows,json=removedRows,proto3" json:"removed_rows,omitempty"`
+	RemovedRows uint64 `protobuf:"varint,21,opt,name=removed_rows,json=removedRows,proto3" json:"removed_rows,omitempty"`
+	// held is another publication that the publisher offers and that a guard
+	// stopped; unset when none is.
+	Held          *HeldPublication `protobuf:"bytes,22,opt,name=held,proto3" json:"held,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2230,6 +2265,262 @@ func (x *ListStatus) GetRemovedRows() uint64 {
 	return 0
 }
 
+func (x *ListStatus) GetHeld() *HeldPublication {
+	if x != nil {
+		return x.Held
+	}
+	return nil
+}
+
+// HeldPublication is a publication that a guard stopped, because what it changes
+// looks like an accident. It is not served until an operator releases it or the
+// publisher offers another.
+type HeldPublication struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// since is when a guard first stopped it.
+	Since *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=since,proto3" json:"since,omitempty"`
+	// published_on is the publisher's date.
+	PublishedOn string `protobuf:"bytes,2,opt,name=published_on,json=publishedOn,proto3" json:"published_on,omitempty"`
+	// sha256 is the digest of the document, decompressed.
+	Sha256 string `protobuf:"bytes,3,opt,name=sha256,proto3" json:"sha256,omitempty"`
+	// source is where the loader read it: a URL or a file name.
+	Source string `protobuf:"bytes,4,opt,name=source,proto3" json:"source,omitempty"`
+	// why says what the guard found, for people, in English; its wording may change.
+	Why string `protobuf:"bytes,5,opt,name=why,proto3" json:"why,omitempty"`
+	// listed counts the address rows that it would list.
+	Listed uint64 `protobuf:"varint,6,opt,name=listed,proto3" json:"listed,omitempty"`
+	// delisted counts the address rows that it would delist.
+	Delisted uint64 `protobuf:"varint,7,opt,name=delisted,proto3" json:"delisted,omitempty"`
+	// amended counts the address rows of which it would change what is said of them
+	// or their party.
+	Amended       uint64 `protobuf:"varint,8,opt,name=amended,proto3" json:"amended,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HeldPublication) Reset() {
+	*x = HeldPublication{}
+	mi := &file_walletscreen_v1_walletscreen_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HeldPublication) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HeldPublication) ProtoMessage() {}
+
+func (x *HeldPublication) ProtoReflect() protoreflect.Message {
+	mi := &file_walletscreen_v1_walletscreen_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HeldPublication.ProtoReflect.Descriptor instead.
+func (*HeldPublication) Descriptor() ([]byte, []int) {
+	return file_walletscreen_v1_walletscreen_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *HeldPublication) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+func (x *HeldPublication) GetPublishedOn() string {
+	if x != nil {
+		return x.PublishedOn
+	}
+	return ""
+}
+
+func (x *HeldPublication) GetSha256() string {
+	if x != nil {
+		return x.Sha256
+	}
+	return ""
+}
+
+func (x *HeldPublication) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *HeldPublication) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
+}
+
+func (x *HeldPublication) GetListed() uint64 {
+	if x != nil {
+		return x.Listed
+	}
+	return 0
+}
+
+func (x *HeldPublication) GetDelisted() uint64 {
+	if x != nil {
+		return x.Delisted
+	}
+	return 0
+}
+
+func (x *HeldPublication) GetAmended() uint64 {
+	if x != nil {
+		return x.Amended
+	}
+	return 0
+}
+
+// HeldList is a list whose first publication is held.
+type HeldList struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// list_id is the list.
+	ListId string `protobuf:"bytes,1,opt,name=list_id,json=listId,proto3" json:"list_id,omitempty"`
+	// held is that publication.
+	Held          *HeldPublication `protobuf:"bytes,2,opt,name=held,proto3" json:"held,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HeldList) Reset() {
+	*x = HeldList{}
+	mi := &file_walletscreen_v1_walletscreen_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HeldList) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HeldList) ProtoMessage() {}
+
+func (x *HeldList) ProtoReflect() protoreflect.Message {
+	mi := &file_walletscreen_v1_walletscreen_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HeldList.ProtoReflect.Descriptor instead.
+func (*HeldList) Descriptor() ([]byte, []int) {
+	return file_walletscreen_v1_walletscreen_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *HeldList) GetListId() string {
+	if x != nil {
+		return x.ListId
+	}
+	return ""
+}
+
+func (x *HeldList) GetHeld() *HeldPublication {
+	if x != nil {
+		return x.Held
+	}
+	return nil
+}
+
+// UncoveredList is a list that this program knows of and cannot load.
+type UncoveredList struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// list_id is the id that the list has, or would have.
+	ListId string `protobuf:"bytes,1,opt,name=list_id,json=listId,proto3" json:"list_id,omitempty"`
+	// authority publishes it.
+	Authority string `protobuf:"bytes,2,opt,name=authority,proto3" json:"authority,omitempty"`
+	// name is its name.
+	Name string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	// why says why it cannot be loaded, for people, in English.
+	Why string `protobuf:"bytes,4,opt,name=why,proto3" json:"why,omitempty"`
+	// url is the publisher's page about it.
+	Url           string `protobuf:"bytes,5,opt,name=url,proto3" json:"url,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UncoveredList) Reset() {
+	*x = UncoveredList{}
+	mi := &file_walletscreen_v1_walletscreen_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UncoveredList) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UncoveredList) ProtoMessage() {}
+
+func (x *UncoveredList) ProtoReflect() protoreflect.Message {
+	mi := &file_walletscreen_v1_walletscreen_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UncoveredList.ProtoReflect.Descriptor instead.
+func (*UncoveredList) Descriptor() ([]byte, []int) {
+	return file_walletscreen_v1_walletscreen_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *UncoveredList) GetListId() string {
+	if x != nil {
+		return x.ListId
+	}
+	return ""
+}
+
+func (x *UncoveredList) GetAuthority() string {
+	if x != nil {
+		return x.Authority
+	}
+	return ""
+}
+
+func (x *UncoveredList) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *UncoveredList) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
+}
+
+func (x *UncoveredList) GetUrl() string {
+	if x != nil {
+		return x.Url
+	}
+	return ""
+}
+
 // GetAddressHistoryRequest asks for every listing of one address.
 type GetAddressHistoryRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2245,7 +2536,7 @@ type GetAddressHistoryRequest struct {
 
 func (x *GetAddressHistoryRequest) Reset() {
 	*x = GetAddressHistoryRequest{}
-	mi := &file_walletscreen_v1_walletscreen_proto_msgTypes[15]
+	mi := &file_walletscreen_v1_walletscreen_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2257,7 +2548,7 @@ func (x *GetAddressHistoryRequest) String() string {
 func (*GetAddressHistoryRequest) ProtoMessage() {}
 
 func (x *GetAddressHistoryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_walletscreen_v1_walletscreen_proto_msgTypes[15]
+	mi := &file_walletscreen_v1_walletscreen_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2270,7 +2561,7 @@ func (x *GetAddressHistoryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetAddressHistoryRequest.ProtoReflect.Descriptor instead.
 func (*GetAddressHistoryRequest) Descriptor() ([]byte, []int) {
-	return file_walletscreen_v1_walletscreen_proto_rawDescGZIP(), []int{15}
+	return file_walletscreen_v1_walletscreen_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *GetAddressHistoryRequest) GetAddress() string {
@@ -2315,7 +2606,7 @@ type GetAddressHistoryResponse struct {
 
 func (x *GetAddressHistoryResponse) Reset() {
 	*x = GetAddressHistoryResponse{}
-	mi := &file_walletscreen_v1_walletscreen_proto_msgTypes[16]
+	mi := &file_walletscreen_v1_walletscreen_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2327,7 +2618,7 @@ func (x *GetAddressHistoryResponse) String() string {
 func (*GetAddressHistoryResponse) ProtoMessage() {}
 
 func (x *GetAddressHistoryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_walletscreen_v1_walletscreen_proto_msgTypes[16]
+	mi := &file_walletscreen_v1_walletscreen_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2340,7 +2631,7 @@ func (x *GetAddressHistoryResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetAddressHistoryResponse.ProtoReflect.Descriptor instead.
 func (*GetAddressHistoryResponse) Descriptor() ([]byte, []int) {
-	return file_walletscreen_v1_walletscreen_proto_rawDescGZIP(), []int{16}
+	return file_walletscreen_v1_walletscreen_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *GetAddressHistoryResponse) GetMatches() []*Match {
@@ -2400,7 +2691,7 @@ type WatchChangesRequest struct {
 
 func (x *WatchChangesRequest) Reset() {
 	*x = WatchChangesRequest{}
-	mi := &file_walletscreen_v1_walletscreen_proto_msgTypes[17]
+	mi := &file_walletscreen_v1_walletscreen_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2412,7 +2703,7 @@ func (x *WatchChangesRequest) String() string {
 func (*WatchChangesRequest) ProtoMessage() {}
 
 func (x *WatchChangesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_walletscreen_v1_walletscreen_proto_msgTypes[17]
+	mi := &file_walletscreen_v1_walletscreen_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2425,7 +2716,7 @@ func (x *WatchChangesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchChangesRequest.ProtoReflect.Descriptor instead.
 func (*WatchChangesRequest) Descriptor() ([]byte, []int) {
-	return file_walletscreen_v1_walletscreen_proto_rawDescGZIP(), []int{17}
+	return file_walletscreen_v1_walletscreen_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *WatchChangesRequest) GetFromSnapshot() uint64 {
@@ -2459,7 +2750,7 @@ type WatchChangesResponse struct {
 
 func (x *WatchChangesResponse) Reset() {
 	*x = WatchChangesResponse{}
-	mi := &file_walletscreen_v1_walletscreen_proto_msgTypes[18]
+	mi := &file_walletscreen_v1_walletscreen_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2471,7 +2762,7 @@ func (x *WatchChangesResponse) String() string {
 func (*WatchChangesResponse) ProtoMessage() {}
 
 func (x *WatchChangesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_walletscreen_v1_walletscreen_proto_msgTypes[18]
+	mi := &file_walletscreen_v1_walletscreen_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2484,7 +2775,7 @@ func (x *WatchChangesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchChangesResponse.ProtoReflect.Descriptor instead.
 func (*WatchChangesResponse) Descriptor() ([]byte, []int) {
-	return file_walletscreen_v1_walletscreen_proto_rawDescGZIP(), []int{18}
+	return file_walletscreen_v1_walletscreen_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *WatchChangesResponse) GetSnapshot() *SnapshotRef {
@@ -2523,7 +2814,7 @@ type ListingChange struct {
 
 func (x *ListingChange) Reset() {
 	*x = ListingChange{}
-	mi := &file_walletscreen_v1_walletscreen_proto_msgTypes[19]
+	mi := &file_walletscreen_v1_walletscreen_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2535,7 +2826,7 @@ func (x *ListingChange) String() string {
 func (*ListingChange) ProtoMessage() {}
 
 func (x *ListingChange) ProtoReflect() protoreflect.Message {
-	mi := &file_walletscreen_v1_walletscreen_proto_msgTypes[19]
+	mi := &file_walletscreen_v1_walletscreen_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2548,7 +2839,7 @@ func (x *ListingChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListingChange.ProtoReflect.Descriptor instead.
 func (*ListingChange) Descriptor() ([]byte, []int) {
-	return file_walletscreen_v1_walletscreen_proto_rawDescGZIP(), []int{19}
+	return file_walletscreen_v1_walletscreen_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ListingChange) GetType() ListingChangeType {
@@ -2584,7 +2875,7 @@ type ExportSnapshotRequest struct {
 
 func (x *ExportSnapshotRequest) Reset() {
 	*x = ExportSnapshotRequest{}
-	mi := &file_walletscreen_v1_walletscreen_proto_msgTypes[20]
+	mi := &file_walletscreen_v1_walletscreen_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2596,7 +2887,7 @@ func (x *ExportSnapshotRequest) String() string {
 func (*ExportSnapshotRequest) ProtoMessage() {}
 
 func (x *ExportSnapshotRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_walletscreen_v1_walletscreen_proto_msgTypes[20]
+	mi := &file_walletscreen_v1_walletscreen_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2609,7 +2900,7 @@ func (x *ExportSnapshotRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportSnapshotRequest.ProtoReflect.Descriptor instead.
 func (*ExportSnapshotRequest) Descriptor() ([]byte, []int) {
-	return file_walletscreen_v1_walletscreen_proto_rawDescGZIP(), []int{20}
+	return file_walletscreen_v1_walletscreen_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ExportSnapshotRequest) GetSnapshot() uint64 {
@@ -2636,7 +2927,7 @@ type ExportSnapshotResponse struct {
 
 func (x *ExportSnapshotResponse) Reset() {
 	*x = ExportSnapshotResponse{}
-	mi := &file_walletscreen_v1_walletscreen_proto_msgTypes[21]
+	mi := &file_walletscreen_v1_walletscreen_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2648,7 +2939,7 @@ func (x *ExportSnapshotResponse) String() string {
 func (*ExportSnapshotResponse) ProtoMessage() {}
 
 func (x *ExportSnapshotResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_walletscreen_v1_walletscreen_proto_msgTypes[21]
+	mi := &file_walletscreen_v1_walletscreen_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2661,7 +2952,7 @@ func (x *ExportSnapshotResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportSnapshotResponse.ProtoReflect.Descriptor instead.
 func (*ExportSnapshotResponse) Descriptor() ([]byte, []int) {
-	return file_walletscreen_v1_walletscreen_proto_rawDescGZIP(), []int{21}
+	return file_walletscreen_v1_walletscreen_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ExportSnapshotResponse) GetSnapshot() *SnapshotRef {
@@ -2791,7 +3082,7 @@ const file_walletscreen_v1_walletscreen_proto_rawDesc = "" +
 	"\tstatement\x18\x01 \x01(\fR\tstatement\x12\x1c\n" +
 	"\tsignature\x18\x02 \x01(\fR\tsignature\x12\x15\n" +
 	"\x06key_id\x18\x03 \x01(\tR\x05keyId\"\x14\n" +
-	"\x12GetSnapshotRequest\"\xdd\x02\n" +
+	"\x12GetSnapshotRequest\"\xd8\x03\n" +
 	"\x13GetSnapshotResponse\x128\n" +
 	"\bsnapshot\x18\x01 \x01(\v2\x1c.walletscreen.v1.SnapshotRefR\bsnapshot\x12\x1c\n" +
 	"\tsignature\x18\x02 \x01(\fR\tsignature\x12(\n" +
@@ -2799,7 +3090,11 @@ const file_walletscreen_v1_walletscreen_proto_rawDesc = "" +
 	"\x05lists\x18\x04 \x03(\v2\x1b.walletscreen.v1.ListStatusR\x05lists\x127\n" +
 	"\tloaded_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\bloadedAt\x121\n" +
 	"\anotices\x18\x06 \x03(\v2\x17.walletscreen.v1.NoticeR\anotices\x12%\n" +
-	"\x0eserver_version\x18\a \x01(\tR\rserverVersion\"\xf9\x05\n" +
+	"\x0eserver_version\x18\a \x01(\tR\rserverVersion\x128\n" +
+	"\n" +
+	"held_first\x18\b \x03(\v2\x19.walletscreen.v1.HeldListR\theldFirst\x12?\n" +
+	"\vnot_covered\x18\t \x03(\v2\x1e.walletscreen.v1.UncoveredListR\n" +
+	"notCovered\"\xaf\x06\n" +
 	"\n" +
 	"ListStatus\x12\x17\n" +
 	"\alist_id\x18\x01 \x01(\tR\x06listId\x12-\n" +
@@ -2825,7 +3120,26 @@ const file_walletscreen_v1_walletscreen_proto_rawDesc = "" +
 	"\x11first_publication\x18\x13 \x01(\v2\x1f.walletscreen.v1.PublicationRefR\x10firstPublication\x12\x1d\n" +
 	"\n" +
 	"added_rows\x18\x14 \x01(\x04R\taddedRows\x12!\n" +
-	"\fremoved_rows\x18\x15 \x01(\x04R\vremovedRows\"i\n" +
+	"\fremoved_rows\x18\x15 \x01(\x04R\vremovedRows\x124\n" +
+	"\x04held\x18\x16 \x01(\v2 .walletscreen.v1.HeldPublicationR\x04held\"\xf6\x01\n" +
+	"\x0fHeldPublication\x120\n" +
+	"\x05since\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12!\n" +
+	"\fpublished_on\x18\x02 \x01(\tR\vpublishedOn\x12\x16\n" +
+	"\x06sha256\x18\x03 \x01(\tR\x06sha256\x12\x16\n" +
+	"\x06source\x18\x04 \x01(\tR\x06source\x12\x10\n" +
+	"\x03why\x18\x05 \x01(\tR\x03why\x12\x16\n" +
+	"\x06listed\x18\x06 \x01(\x04R\x06listed\x12\x1a\n" +
+	"\bdelisted\x18\a \x01(\x04R\bdelisted\x12\x18\n" +
+	"\aamended\x18\b \x01(\x04R\aamended\"Y\n" +
+	"\bHeldList\x12\x17\n" +
+	"\alist_id\x18\x01 \x01(\tR\x06listId\x124\n" +
+	"\x04held\x18\x02 \x01(\v2 .walletscreen.v1.HeldPublicationR\x04held\"~\n" +
+	"\rUncoveredList\x12\x17\n" +
+	"\alist_id\x18\x01 \x01(\tR\x06listId\x12\x1c\n" +
+	"\tauthority\x18\x02 \x01(\tR\tauthority\x12\x12\n" +
+	"\x04name\x18\x03 \x01(\tR\x04name\x12\x10\n" +
+	"\x03why\x18\x04 \x01(\tR\x03why\x12\x10\n" +
+	"\x03url\x18\x05 \x01(\tR\x03url\"i\n" +
 	"\x18GetAddressHistoryRequest\x12\x18\n" +
 	"\aaddress\x18\x01 \x01(\tR\aaddress\x12\x19\n" +
 	"\blist_ids\x18\x02 \x03(\tR\alistIds\x12\x18\n" +
@@ -2909,13 +3223,14 @@ const file_walletscreen_v1_walletscreen_proto_rawDesc = "" +
 	"\x15PARTY_TYPE_INDIVIDUAL\x10\x01\x12\x15\n" +
 	"\x11PARTY_TYPE_ENTITY\x10\x02\x12\x15\n" +
 	"\x11PARTY_TYPE_VESSEL\x10\x03\x12\x17\n" +
-	"\x13PARTY_TYPE_AIRCRAFT\x10\x04*\x85\x01\n" +
+	"\x13PARTY_TYPE_AIRCRAFT\x10\x04*\xa7\x01\n" +
 	"\n" +
 	"NoticeCode\x12\x1b\n" +
 	"\x17NOTICE_CODE_UNSPECIFIED\x10\x00\x12\x1d\n" +
 	"\x19NOTICE_CODE_BUILTIN_LISTS\x10\x01\x12\x1a\n" +
 	"\x16NOTICE_CODE_LIST_STALE\x10\x02\x12\x1f\n" +
-	"\x1bNOTICE_CODE_LIST_NOT_LOADED\x10\x03*\x9b\x01\n" +
+	"\x1bNOTICE_CODE_LIST_NOT_LOADED\x10\x03\x12 \n" +
+	"\x1cNOTICE_CODE_PUBLICATION_HELD\x10\x04*\x9b\x01\n" +
 	"\x11ListingChangeType\x12#\n" +
 	"\x1fLISTING_CHANGE_TYPE_UNSPECIFIED\x10\x00\x12\x1e\n" +
 	"\x1aLISTING_CHANGE_TYPE_LISTED\x10\x01\x12 \n" +
@@ -2966,7 +3281,7 @@ func file_walletscreen_v1_walletscreen_proto_rawDescGZIP() []byte {
 }
 
 var file_walletscreen_v1_walletscreen_proto_enumTypes = make([]protoimpl.EnumInfo, 9)
-var file_walletscreen_v1_walletscreen_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
+var file_walletscreen_v1_walletscreen_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
 var file_walletscreen_v1_walletscreen_proto_goTypes = []any{
 	(Verdict)(0),                      // 0: walletscreen.v1.Verdict
 	(Reason)(0),                       // 1: walletscreen.v1.Reason
@@ -2992,22 +3307,25 @@ var file_walletscreen_v1_walletscreen_proto_goTypes = []any{
 	(*GetSnapshotRequest)(nil),        // 21: walletscreen.v1.GetSnapshotRequest
 	(*GetSnapshotResponse)(nil),       // 22: walletscreen.v1.GetSnapshotResponse
 	(*ListStatus)(nil),                // 23: walletscreen.v1.ListStatus
-	(*GetAddressHistoryRequest)(nil),  // 24: walletscreen.v1.GetAddressHistoryRequest
-	(*GetAddressHistoryResponse)(nil), // 25: walletscreen.v1.GetAddressHistoryResponse
-	(*WatchChangesRequest)(nil),       // 26: walletscreen.v1.WatchChangesRequest
-	(*WatchChangesResponse)(nil),      // 27: walletscreen.v1.WatchChangesResponse
-	(*ListingChange)(nil),             // 28: walletscreen.v1.ListingChange
-	(*ExportSnapshotRequest)(nil),     // 29: walletscreen.v1.ExportSnapshotRequest
-	(*ExportSnapshotResponse)(nil),    // 30: walletscreen.v1.ExportSnapshotResponse
-	(*durationpb.Duration)(nil),       // 31: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil),     // 32: google.protobuf.Timestamp
+	(*HeldPublication)(nil),           // 24: walletscreen.v1.HeldPublication
+	(*HeldList)(nil),                  // 25: walletscreen.v1.HeldList
+	(*UncoveredList)(nil),             // 26: walletscreen.v1.UncoveredList
+	(*GetAddressHistoryRequest)(nil),  // 27: walletscreen.v1.GetAddressHistoryRequest
+	(*GetAddressHistoryResponse)(nil), // 28: walletscreen.v1.GetAddressHistoryResponse
+	(*WatchChangesRequest)(nil),       // 29: walletscreen.v1.WatchChangesRequest
+	(*WatchChangesResponse)(nil),      // 30: walletscreen.v1.WatchChangesResponse
+	(*ListingChange)(nil),             // 31: walletscreen.v1.ListingChange
+	(*ExportSnapshotRequest)(nil),     // 32: walletscreen.v1.ExportSnapshotRequest
+	(*ExportSnapshotResponse)(nil),    // 33: walletscreen.v1.ExportSnapshotResponse
+	(*durationpb.Duration)(nil),       // 34: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil),     // 35: google.protobuf.Timestamp
 }
 var file_walletscreen_v1_walletscreen_proto_depIdxs = []int32{
-	31, // 0: walletscreen.v1.ScreenAddressesRequest.max_list_age:type_name -> google.protobuf.Duration
+	34, // 0: walletscreen.v1.ScreenAddressesRequest.max_list_age:type_name -> google.protobuf.Duration
 	11, // 1: walletscreen.v1.ScreenAddressesResponse.results:type_name -> walletscreen.v1.ScreenResult
 	17, // 2: walletscreen.v1.ScreenAddressesResponse.snapshot:type_name -> walletscreen.v1.SnapshotRef
-	32, // 3: walletscreen.v1.ScreenAddressesResponse.screened_at:type_name -> google.protobuf.Timestamp
-	32, // 4: walletscreen.v1.ScreenAddressesResponse.valid_until:type_name -> google.protobuf.Timestamp
+	35, // 3: walletscreen.v1.ScreenAddressesResponse.screened_at:type_name -> google.protobuf.Timestamp
+	35, // 4: walletscreen.v1.ScreenAddressesResponse.valid_until:type_name -> google.protobuf.Timestamp
 	20, // 5: walletscreen.v1.ScreenAddressesResponse.receipt:type_name -> walletscreen.v1.Receipt
 	19, // 6: walletscreen.v1.ScreenAddressesResponse.notices:type_name -> walletscreen.v1.Notice
 	18, // 7: walletscreen.v1.ScreenAddressesResponse.lists:type_name -> walletscreen.v1.ListFreshness
@@ -3023,48 +3341,53 @@ var file_walletscreen_v1_walletscreen_proto_depIdxs = []int32{
 	16, // 17: walletscreen.v1.Listing.delisted:type_name -> walletscreen.v1.PublicationRef
 	14, // 18: walletscreen.v1.Listing.aliases:type_name -> walletscreen.v1.Alias
 	15, // 19: walletscreen.v1.Listing.entries:type_name -> walletscreen.v1.EntryEvent
-	32, // 20: walletscreen.v1.SnapshotRef.created_at:type_name -> google.protobuf.Timestamp
-	32, // 21: walletscreen.v1.ListFreshness.verified_at:type_name -> google.protobuf.Timestamp
+	35, // 20: walletscreen.v1.SnapshotRef.created_at:type_name -> google.protobuf.Timestamp
+	35, // 21: walletscreen.v1.ListFreshness.verified_at:type_name -> google.protobuf.Timestamp
 	6,  // 22: walletscreen.v1.Notice.code:type_name -> walletscreen.v1.NoticeCode
 	17, // 23: walletscreen.v1.GetSnapshotResponse.snapshot:type_name -> walletscreen.v1.SnapshotRef
 	23, // 24: walletscreen.v1.GetSnapshotResponse.lists:type_name -> walletscreen.v1.ListStatus
-	32, // 25: walletscreen.v1.GetSnapshotResponse.loaded_at:type_name -> google.protobuf.Timestamp
+	35, // 25: walletscreen.v1.GetSnapshotResponse.loaded_at:type_name -> google.protobuf.Timestamp
 	19, // 26: walletscreen.v1.GetSnapshotResponse.notices:type_name -> walletscreen.v1.Notice
-	4,  // 27: walletscreen.v1.ListStatus.kind:type_name -> walletscreen.v1.ListKind
-	16, // 28: walletscreen.v1.ListStatus.publication:type_name -> walletscreen.v1.PublicationRef
-	32, // 29: walletscreen.v1.ListStatus.verified_at:type_name -> google.protobuf.Timestamp
-	31, // 30: walletscreen.v1.ListStatus.age:type_name -> google.protobuf.Duration
-	31, // 31: walletscreen.v1.ListStatus.max_age:type_name -> google.protobuf.Duration
-	16, // 32: walletscreen.v1.ListStatus.first_publication:type_name -> walletscreen.v1.PublicationRef
-	12, // 33: walletscreen.v1.GetAddressHistoryResponse.matches:type_name -> walletscreen.v1.Match
-	1,  // 34: walletscreen.v1.GetAddressHistoryResponse.reason:type_name -> walletscreen.v1.Reason
-	2,  // 35: walletscreen.v1.GetAddressHistoryResponse.warnings:type_name -> walletscreen.v1.Warning
-	17, // 36: walletscreen.v1.GetAddressHistoryResponse.snapshot:type_name -> walletscreen.v1.SnapshotRef
-	19, // 37: walletscreen.v1.GetAddressHistoryResponse.notices:type_name -> walletscreen.v1.Notice
-	18, // 38: walletscreen.v1.GetAddressHistoryResponse.lists:type_name -> walletscreen.v1.ListFreshness
-	17, // 39: walletscreen.v1.WatchChangesResponse.snapshot:type_name -> walletscreen.v1.SnapshotRef
-	28, // 40: walletscreen.v1.WatchChangesResponse.changes:type_name -> walletscreen.v1.ListingChange
-	7,  // 41: walletscreen.v1.ListingChange.type:type_name -> walletscreen.v1.ListingChangeType
-	13, // 42: walletscreen.v1.ListingChange.listing:type_name -> walletscreen.v1.Listing
-	13, // 43: walletscreen.v1.ListingChange.previous:type_name -> walletscreen.v1.Listing
-	17, // 44: walletscreen.v1.ExportSnapshotResponse.snapshot:type_name -> walletscreen.v1.SnapshotRef
-	9,  // 45: walletscreen.v1.ScreeningService.ScreenAddresses:input_type -> walletscreen.v1.ScreenAddressesRequest
-	9,  // 46: walletscreen.v1.ScreeningService.ScreenAddressStream:input_type -> walletscreen.v1.ScreenAddressesRequest
-	21, // 47: walletscreen.v1.ListService.GetSnapshot:input_type -> walletscreen.v1.GetSnapshotRequest
-	24, // 48: walletscreen.v1.ListService.GetAddressHistory:input_type -> walletscreen.v1.GetAddressHistoryRequest
-	26, // 49: walletscreen.v1.ListService.WatchChanges:input_type -> walletscreen.v1.WatchChangesRequest
-	29, // 50: walletscreen.v1.ListService.ExportSnapshot:input_type -> walletscreen.v1.ExportSnapshotRequest
-	10, // 51: walletscreen.v1.ScreeningService.ScreenAddresses:output_type -> walletscreen.v1.ScreenAddressesResponse
-	10, // 52: walletscreen.v1.ScreeningService.ScreenAddressStream:output_type -> walletscreen.v1.ScreenAddressesResponse
-	22, // 53: walletscreen.v1.ListService.GetSnapshot:output_type -> walletscreen.v1.GetSnapshotResponse
-	25, // 54: walletscreen.v1.ListService.GetAddressHistory:output_type -> walletscreen.v1.GetAddressHistoryResponse
-	27, // 55: walletscreen.v1.ListService.WatchChanges:output_type -> walletscreen.v1.WatchChangesResponse
-	30, // 56: walletscreen.v1.ListService.ExportSnapshot:output_type -> walletscreen.v1.ExportSnapshotResponse
-	51, // [51:57] is the sub-list for method output_type
-	45, // [45:51] is the sub-list for method input_type
-	45, // [45:45] is the sub-list for extension type_name
-	45, // [45:45] is the sub-list for extension extendee
-	0,  // [0:45] is the sub-list for field type_name
+	25, // 27: walletscreen.v1.GetSnapshotResponse.held_first:type_name -> walletscreen.v1.HeldList
+	26, // 28: walletscreen.v1.GetSnapshotResponse.not_covered:type_name -> walletscreen.v1.UncoveredList
+	4,  // 29: walletscreen.v1.ListStatus.kind:type_name -> walletscreen.v1.ListKind
+	16, // 30: walletscreen.v1.ListStatus.publication:type_name -> walletscreen.v1.PublicationRef
+	35, // 31: walletscreen.v1.ListStatus.verified_at:type_name -> google.protobuf.Timestamp
+	34, // 32: walletscreen.v1.ListStatus.age:type_name -> google.protobuf.Duration
+	34, // 33: walletscreen.v1.ListStatus.max_age:type_name -> google.protobuf.Duration
+	16, // 34: walletscreen.v1.ListStatus.first_publication:type_name -> walletscreen.v1.PublicationRef
+	24, // 35: walletscreen.v1.ListStatus.held:type_name -> walletscreen.v1.HeldPublication
+	35, // 36: walletscreen.v1.HeldPublication.since:type_name -> google.protobuf.Timestamp
+	24, // 37: walletscreen.v1.HeldList.held:type_name -> walletscreen.v1.HeldPublication
+	12, // 38: walletscreen.v1.GetAddressHistoryResponse.matches:type_name -> walletscreen.v1.Match
+	1,  // 39: walletscreen.v1.GetAddressHistoryResponse.reason:type_name -> walletscreen.v1.Reason
+	2,  // 40: walletscreen.v1.GetAddressHistoryResponse.warnings:type_name -> walletscreen.v1.Warning
+	17, // 41: walletscreen.v1.GetAddressHistoryResponse.snapshot:type_name -> walletscreen.v1.SnapshotRef
+	19, // 42: walletscreen.v1.GetAddressHistoryResponse.notices:type_name -> walletscreen.v1.Notice
+	18, // 43: walletscreen.v1.GetAddressHistoryResponse.lists:type_name -> walletscreen.v1.ListFreshness
+	17, // 44: walletscreen.v1.WatchChangesResponse.snapshot:type_name -> walletscreen.v1.SnapshotRef
+	31, // 45: walletscreen.v1.WatchChangesResponse.changes:type_name -> walletscreen.v1.ListingChange
+	7,  // 46: walletscreen.v1.ListingChange.type:type_name -> walletscreen.v1.ListingChangeType
+	13, // 47: walletscreen.v1.ListingChange.listing:type_name -> walletscreen.v1.Listing
+	13, // 48: walletscreen.v1.ListingChange.previous:type_name -> walletscreen.v1.Listing
+	17, // 49: walletscreen.v1.ExportSnapshotResponse.snapshot:type_name -> walletscreen.v1.SnapshotRef
+	9,  // 50: walletscreen.v1.ScreeningService.ScreenAddresses:input_type -> walletscreen.v1.ScreenAddressesRequest
+	9,  // 51: walletscreen.v1.ScreeningService.ScreenAddressStream:input_type -> walletscreen.v1.ScreenAddressesRequest
+	21, // 52: walletscreen.v1.ListService.GetSnapshot:input_type -> walletscreen.v1.GetSnapshotRequest
+	27, // 53: walletscreen.v1.ListService.GetAddressHistory:input_type -> walletscreen.v1.GetAddressHistoryRequest
+	29, // 54: walletscreen.v1.ListService.WatchChanges:input_type -> walletscreen.v1.WatchChangesRequest
+	32, // 55: walletscreen.v1.ListService.ExportSnapshot:input_type -> walletscreen.v1.ExportSnapshotRequest
+	10, // 56: walletscreen.v1.ScreeningService.ScreenAddresses:output_type -> walletscreen.v1.ScreenAddressesResponse
+	10, // 57: walletscreen.v1.ScreeningService.ScreenAddressStream:output_type -> walletscreen.v1.ScreenAddressesResponse
+	22, // 58: walletscreen.v1.ListService.GetSnapshot:output_type -> walletscreen.v1.GetSnapshotResponse
+	28, // 59: walletscreen.v1.ListService.GetAddressHistory:output_type -> walletscreen.v1.GetAddressHistoryResponse
+	30, // 60: walletscreen.v1.ListService.WatchChanges:output_type -> walletscreen.v1.WatchChangesResponse
+	33, // 61: walletscreen.v1.ListService.ExportSnapshot:output_type -> walletscreen.v1.ExportSnapshotResponse
+	56, // [56:62] is the sub-list for method output_type
+	50, // [50:56] is the sub-list for method input_type
+	50, // [50:50] is the sub-list for extension type_name
+	50, // [50:50] is the sub-list for extension extendee
+	0,  // [0:50] is the sub-list for field type_name
 }
 
 func init() { file_walletscreen_v1_walletscreen_proto_init() }
@@ -3078,7 +3401,7 @@ func file_walletscreen_v1_walletscreen_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_walletscreen_v1_walletscreen_proto_rawDesc), len(file_walletscreen_v1_walletscreen_proto_rawDesc)),
 			NumEnums:      9,
-			NumMessages:   22,
+			NumMessages:   25,
 			NumExtensions: 0,
 			NumServices:   2,
 		},
