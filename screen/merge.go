@@ -24,24 +24,32 @@ type Changes struct {
 	Unchanged bool // the very publication that the snapshot already held: nothing at all changed
 	First     bool // the first publication of the list
 	Rows      int  // current rows before the merge
+	Parties   int  // parties with a current row before the merge
 
-	Listed, Delisted []Change // rows that came and went, in canonical order
+	PartiesListed   int // parties without a current row before that have one now
+	PartiesDelisted int // parties with a current row before that have none now
+
+	Listed, Delisted []Change // rows that came and went, in canonical order; one that turned from a kind to another did both
 	Amended          []Change // rows or parties of which something else is said now; likewise
 }
 
 // A Change is one row, or for an amended party the party alone.
 type Change struct {
-	UID, Party   string // of the party, the name as published last
-	Text, Symbol string // empty for an amended party
-	What         string // for an amendment: what changed, for people
+	UID, Party        string // of the party, the name as published last
+	Text, Symbol, Tag string // empty for an amended party
+	Kind              Kind   // what being listed by the row means; 0 for an amended party
+
+	// What says to people what changed, for an amendment and for a row that turned
+	// from one kind to another, and what a row is whose kind is not its list's.
+	What string
 }
 
 // Merge returns the snapshot that holds, besides what s holds, one more
 // publication of a list: the complete state of that list on its date. Rows that
 // the publication no longer prints are delisted by it, rows that are new are
 // listed by it, and a row that went away and comes back begins a second
-// interval. Rows are the same when party, text, symbol, tag and printed start
-// are; repeats within the publication are one row.
+// interval. Rows are the same when party, text, symbol, tag, kind and printed
+// start are; repeats within the publication are one row.
 //
 // What the publication cannot say (Entries, SourceIDs and the like left empty)
 // keeps what was known before, and names that differ only in the case of letters
@@ -146,7 +154,7 @@ func (p *PublishedParty) check() error {
 			return errors.New("address without text")
 		}
 		err = cmp.Or(err, checkText(a.Text, a.Symbol, a.Tag, a.Reliability, a.Comment), checkText(a.SourceIDs...),
-			checkDate(a.ListedOn), checkDate(a.DelistedOn), a.checkPrinted())
+			checkDate(a.ListedOn), checkDate(a.DelistedOn), a.check())
 	}
 	return err
 }
@@ -199,6 +207,7 @@ type rowKey struct {
 	party             int
 	text, symbol, tag string
 	listedOn          Date
+	kind              Kind
 }
 
 func (m *merge) run(pub *Publication) {
@@ -215,7 +224,11 @@ func (m *merge) run(pub *Publication) {
 			current[keyOf(l.Party, &l.PublishedAddress)] = i
 		}
 	}
-	m.changes.Rows = len(current)
+	before := map[int]bool{}
+	for key := range current {
+		before[key.party] = true
+	}
+	m.changes.Rows, m.changes.Parties = len(current), len(before)
 	seen := make(map[rowKey]bool, len(current))
 	rows := 0
 	for i := range pub.Parties {
@@ -230,7 +243,10 @@ func (m *merge) run(pub *Publication) {
 				Versions: []FactsVersion{{Since: m.ordinal, Facts: canonicalFacts(published.Facts)}},
 			})
 		}
-		for _, a := range joinRepeats(published.Addresses) {
+		if !before[party] {
+			m.changes.PartiesListed++
+		}
+		for _, a := range joinRepeats(m.ownKinds(published.Addresses)) {
 			rows += a.repeats
 			key := keyOf(party, &a.PublishedAddress)
 			seen[key] = true
@@ -249,28 +265,77 @@ func (m *merge) run(pub *Publication) {
 			m.changes.Delisted = append(m.changes.Delisted, m.change(l.Party, &l.PublishedAddress, ""))
 		}
 	}
+	// Every party of a publication has a row in it.
+	m.changes.PartiesDelisted = len(before) + m.changes.PartiesListed - len(pub.Parties)
 	m.next.lists[m.list].Current().Rows = rows
 	for _, changes := range [][]Change{m.changes.Listed, m.changes.Delisted, m.changes.Amended} {
 		slices.SortStableFunc(changes, func(a, b Change) int {
-			return cmp.Or(cmp.Compare(a.UID, b.UID), cmp.Compare(a.Text, b.Text), cmp.Compare(a.Symbol, b.Symbol))
+			return cmp.Or(cmp.Compare(a.UID, b.UID), cmp.Compare(a.Text, b.Text), cmp.Compare(a.Symbol, b.Symbol),
+				cmp.Compare(a.Tag, b.Tag), cmp.Compare(a.Kind, b.Kind))
 		})
 	}
+	m.changes.tellKinds(m.next.lists[m.list].Kind)
+}
+
+// ownKinds returns rows whose kind is that of their list without one: to say it
+// is to say nothing.
+func (m *merge) ownKinds(addresses []PublishedAddress) []PublishedAddress {
+	kind := m.next.lists[m.list].Kind
+	if !slices.ContainsFunc(addresses, func(a PublishedAddress) bool { return a.Kind == kind }) {
+		return addresses
+	}
+	addresses = slices.Clone(addresses)
+	for i := range addresses {
+		if addresses[i].Kind == kind {
+			addresses[i].Kind = KindUnspecified
+		}
+	}
+	return addresses
+}
+
+// tellKinds says of the rows that came and went of which kind they are, where
+// that is not the kind of the list, and from or to which kind they turned.
+func (c *Changes) tellKinds(list Kind) {
+	mixed := func(r Change) bool { return r.Kind != list }
+	if !slices.ContainsFunc(c.Listed, mixed) && !slices.ContainsFunc(c.Delisted, mixed) {
+		return
+	}
+	row := func(r *Change) Change { return Change{UID: r.UID, Text: r.Text, Symbol: r.Symbol, Tag: r.Tag} }
+	tell := func(changes, others []Change, format string) {
+		kinds := make(map[Change]Kind, len(others))
+		for i := range others {
+			kinds[row(&others[i])] = others[i].Kind
+		}
+		for i := range changes {
+			r := &changes[i]
+			if kind, ok := kinds[row(r)]; ok && kind != r.Kind {
+				r.What = fmt.Sprintf(format, r.Kind, kind)
+			} else if r.Kind != list {
+				r.What = "kind " + r.Kind.String()
+			}
+		}
+	}
+	tell(c.Listed, c.Delisted, "kind %s, was %s")
+	tell(c.Delisted, c.Listed, "kind %s, now %s")
 }
 
 func keyOf(party int, a *PublishedAddress) rowKey {
-	return rowKey{party, a.Text, a.Symbol, a.Tag, a.ListedOn}
+	return rowKey{party, a.Text, a.Symbol, a.Tag, a.ListedOn, a.Kind}
 }
 
 func compareKeys(a, b rowKey) int {
 	return cmp.Or(cmp.Compare(a.party, b.party), cmp.Compare(a.text, b.text), cmp.Compare(a.symbol, b.symbol),
-		cmp.Compare(a.tag, b.tag), cmp.Compare(a.listedOn, b.listedOn))
+		cmp.Compare(a.tag, b.tag), cmp.Compare(a.listedOn, b.listedOn), cmp.Compare(a.kind, b.kind))
 }
 
 func (m *merge) change(party int, a *PublishedAddress, what string) Change {
 	p := &m.next.parties[party]
 	c := Change{UID: p.UID, Party: p.Versions[len(p.Versions)-1].Name, What: what}
 	if a != nil {
-		c.Text, c.Symbol = a.Text, a.Symbol
+		c.Text, c.Symbol, c.Tag = a.Text, a.Symbol, a.Tag
+		if c.Kind = a.Kind; c.Kind == KindUnspecified {
+			c.Kind = m.next.lists[m.list].Kind
+		}
 	}
 	return c
 }
