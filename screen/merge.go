@@ -11,7 +11,7 @@ import (
 )
 
 // ErrSuperseded says that a publication is older than the one that a snapshot
-// already holds of its list.
+// already holds of its list. Backfill takes one that the snapshot does not hold.
 var ErrSuperseded = errors.New("publication is superseded")
 
 // ErrConflict says that a snapshot cannot be published because another was since
@@ -64,10 +64,7 @@ func (s *Snapshot) Merge(list List, pub *Publication) (*Snapshot, *Changes, erro
 	if err := validate(list, pub); err != nil {
 		return nil, nil, fmt.Errorf("merging publication of %s: %w", list.ID, err)
 	}
-	m := merge{
-		next:    &Snapshot{lists: slices.Clone(s.lists), parties: slices.Clone(s.parties), listings: slices.Clone(s.listings)},
-		changes: &Changes{List: list.ID},
-	}
+	next := &Snapshot{lists: slices.Clone(s.lists), parties: slices.Clone(s.parties), listings: slices.Clone(s.listings)}
 	li, known := s.listIndex(list.ID)
 	if known {
 		state := &s.lists[li]
@@ -81,19 +78,13 @@ func (s *Snapshot) Merge(list List, pub *Publication) (*Snapshot, *Changes, erro
 			return nil, nil, fmt.Errorf("merging publication of %s: %w", list.ID, err)
 		}
 	} else {
-		li = len(m.next.lists)
-		m.next.lists = append(m.next.lists, ListState{})
-		m.changes.First = true
+		li = len(next.lists)
+		next.lists = append(next.lists, ListState{})
 	}
-	m.list = li
-	m.next.lists[li] = ListState{List: list, Publications: slices.Clone(m.next.lists[li].Publications)}
-	m.next.lists[li].Publications = append(m.next.lists[li].Publications, PublicationRecord{
-		PublishedOn: pub.PublishedOn, Digest: pub.Digest, Records: pub.Records,
-	})
-	m.ordinal = Ordinal(len(m.next.lists[li].Publications))
-	m.run(pub)
-	m.next.seal()
-	return m.next, m.changes, nil
+	next.lists[li] = ListState{List: list, Publications: slices.Clone(next.lists[li].Publications)}
+	changes := newMerge(next, li).add(pub)
+	next.seal()
+	return next, changes, nil
 }
 
 // validate refuses what no snapshot can hold: what is accepted here, Decode reads
@@ -195,11 +186,17 @@ func superseded(state *ListState, pub *Publication) error {
 	return nil
 }
 
+// A merge adds publications to one list of a snapshot in the making, each the
+// newest.
 type merge struct {
 	next    *Snapshot
-	changes *Changes
 	list    int
+	parties map[string]int // all of the list, by UID
+	current map[rowKey]int // the current listings
+
+	// Of the publication that is being added.
 	ordinal Ordinal
+	changes *Changes
 }
 
 // rowKey is what makes two rows of a list the same.
@@ -210,34 +207,43 @@ type rowKey struct {
 	kind              Kind
 }
 
-func (m *merge) run(pub *Publication) {
-	parties := map[string]int{}
-	for i := range m.next.parties {
-		if m.next.parties[i].List == m.list {
-			parties[m.next.parties[i].UID] = i
+func newMerge(next *Snapshot, list int) *merge {
+	m := &merge{next: next, list: list, parties: map[string]int{}, current: map[rowKey]int{}}
+	for i := range next.parties {
+		if next.parties[i].List == list {
+			m.parties[next.parties[i].UID] = i
 		}
 	}
-	current := map[rowKey]int{}
-	for i := range m.next.listings {
-		l := &m.next.listings[i]
-		if l.Delisted == 0 && m.next.parties[l.Party].List == m.list {
-			current[keyOf(l.Party, &l.PublishedAddress)] = i
+	for i := range next.listings {
+		l := &next.listings[i]
+		if l.Delisted == 0 && next.parties[l.Party].List == list {
+			m.current[keyOf(l.Party, &l.PublishedAddress)] = i
 		}
 	}
+	return m
+}
+
+// add adds a publication and returns what it changed.
+func (m *merge) add(pub *Publication) *Changes {
+	state := &m.next.lists[m.list]
+	state.Publications = append(state.Publications, PublicationRecord{PublishedOn: pub.PublishedOn, Digest: pub.Digest, Records: pub.Records})
+	m.ordinal = Ordinal(len(state.Publications))
+	m.changes = &Changes{List: state.ID, First: m.ordinal == 1}
+
 	before := map[int]bool{}
-	for key := range current {
+	for key := range m.current {
 		before[key.party] = true
 	}
-	m.changes.Rows, m.changes.Parties = len(current), len(before)
-	seen := make(map[rowKey]bool, len(current))
-	rows := 0
+	m.changes.Rows, m.changes.Parties = len(m.current), len(before)
+	seen := make(map[rowKey]bool, len(m.current))
 	for i := range pub.Parties {
 		published := &pub.Parties[i]
-		party, ok := parties[published.UID]
+		party, ok := m.parties[published.UID]
 		if ok {
 			m.amendParty(party, published)
 		} else {
 			party = len(m.next.parties)
+			m.parties[published.UID] = party
 			m.next.parties = append(m.next.parties, Party{
 				List: m.list, UID: published.UID,
 				Versions: []FactsVersion{{Since: m.ordinal, Facts: canonicalFacts(published.Facts)}},
@@ -247,34 +253,36 @@ func (m *merge) run(pub *Publication) {
 			m.changes.PartiesListed++
 		}
 		for _, a := range joinRepeats(m.ownKinds(published.Addresses)) {
-			rows += a.repeats
+			state.Current().Rows += a.repeats
 			key := keyOf(party, &a.PublishedAddress)
 			seen[key] = true
-			if at, ok := current[key]; ok {
+			if at, ok := m.current[key]; ok {
 				m.amendRow(at, &a.PublishedAddress)
 				continue
 			}
+			m.current[key] = len(m.next.listings)
 			m.next.listings = append(m.next.listings, Listing{Party: party, Listed: m.ordinal, PublishedAddress: a.PublishedAddress})
 			m.changes.Listed = append(m.changes.Listed, m.change(party, &a.PublishedAddress, ""))
 		}
 	}
-	for _, key := range slices.SortedFunc(maps.Keys(current), compareKeys) {
+	for _, key := range slices.SortedFunc(maps.Keys(m.current), compareKeys) {
 		if !seen[key] {
-			l := &m.next.listings[current[key]]
+			l := &m.next.listings[m.current[key]]
 			l.Delisted = m.ordinal
+			delete(m.current, key)
 			m.changes.Delisted = append(m.changes.Delisted, m.change(l.Party, &l.PublishedAddress, ""))
 		}
 	}
 	// Every party of a publication has a row in it.
 	m.changes.PartiesDelisted = len(before) + m.changes.PartiesListed - len(pub.Parties)
-	m.next.lists[m.list].Current().Rows = rows
 	for _, changes := range [][]Change{m.changes.Listed, m.changes.Delisted, m.changes.Amended} {
 		slices.SortStableFunc(changes, func(a, b Change) int {
 			return cmp.Or(cmp.Compare(a.UID, b.UID), cmp.Compare(a.Text, b.Text), cmp.Compare(a.Symbol, b.Symbol),
 				cmp.Compare(a.Tag, b.Tag), cmp.Compare(a.Kind, b.Kind))
 		})
 	}
-	m.changes.tellKinds(m.next.lists[m.list].Kind)
+	m.changes.tellKinds(state.Kind)
+	return m.changes
 }
 
 // ownKinds returns rows whose kind is that of their list without one: to say it
