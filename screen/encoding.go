@@ -27,12 +27,14 @@ import (
 //	program      name
 //	alias        strong|weak type name
 //	entry        date legal_basis
+//	kind         kind
 //	address      listed delisted text symbol tag listed_on delisted_on reliability comment [source_id ...]
 //	end          lists parties listings
 //
 // A list is followed by its publications, oldest first, then its parties by
 // UID; a party by the versions of its facts, each with its programs (publisher's
-// order), aliases and entries (sorted), then by its addresses. since, listed and
+// order), aliases and entries (sorted), then by its addresses. Before an address
+// stands its kind, if that is not its list's. since, listed and
 // delisted are ordinals of the list's publications; "-" is no publication.
 // Dates are ISO 8601 or empty.
 //
@@ -68,6 +70,9 @@ func (s *Snapshot) encode() []byte {
 			}
 			for ; listing < len(s.listings) && s.listings[listing].Party == party; listing++ {
 				l := &s.listings[listing]
+				if l.Kind != KindUnspecified {
+					e.line("kind", l.Kind.String())
+				}
 				e.fields("address", l.Listed.String(), l.Delisted.String(), l.Text, l.Symbol, l.Tag,
 					l.ListedOn.String(), l.DelistedOn.String(), l.Reliability, l.Comment)
 				for _, id := range l.SourceIDs {
@@ -158,6 +163,12 @@ type decoder struct {
 	rest   []byte
 	lineno int
 	fields []string
+	ahead  ahead
+}
+
+// ahead is what the lines before an address say of it.
+type ahead struct {
+	kind Kind
 }
 
 // next reads one line into d.fields; the record's name is d.fields[0].
@@ -225,6 +236,9 @@ func (d *decoder) snapshot() (*Snapshot, error) {
 		if err := d.next(); err != nil {
 			return nil, err
 		}
+		if d.ahead != (ahead{}) && d.fields[0] != "kind" && d.fields[0] != "address" {
+			return nil, fmt.Errorf("%s record out of place", d.fields[0])
+		}
 		if d.fields[0] == "end" {
 			break
 		}
@@ -244,7 +258,7 @@ func (d *decoder) snapshot() (*Snapshot, error) {
 
 // fieldCounts is how many fields each record has, its name among them; address
 // may have more.
-var fieldCounts = map[string]int{"list": 6, "publication": 5, "party": 2, "facts": 5, "program": 2, "alias": 4, "entry": 3, "address": 10}
+var fieldCounts = map[string]int{"list": 6, "publication": 5, "party": 2, "facts": 5, "program": 2, "alias": 4, "entry": 3, "kind": 2, "address": 10}
 
 // record adds one line to s.
 func (d *decoder) record(s *Snapshot) error {
@@ -272,7 +286,7 @@ func (d *decoder) record(s *Snapshot) error {
 	case name == "publication" && (list == nil || party != nil),
 		name == "party" && (list == nil || len(list.Publications) == 0),
 		name == "facts" && (party == nil || len(s.listings) > 0 && s.listings[len(s.listings)-1].Party == len(s.parties)-1),
-		(name == "program" || name == "alias" || name == "entry" || name == "address") && facts == nil:
+		(name == "program" || name == "alias" || name == "entry" || name == "kind" || name == "address") && facts == nil:
 		return fmt.Errorf("%s record out of place", name)
 	}
 	f := d.fields[1:]
@@ -339,11 +353,22 @@ func (d *decoder) record(s *Snapshot) error {
 			return errors.New("entry out of order or repeated")
 		}
 		facts.Entries = append(facts.Entries, e)
+	case "kind":
+		kind, err := ParseKind(f[0])
+		if err != nil {
+			return err
+		}
+		if kind == list.Kind {
+			return fmt.Errorf("address of kind %s, which is the list's", kind)
+		}
+		d.ahead.kind = kind
 	case "address":
 		l, err := decodeListing(f, list)
 		if err != nil {
 			return err
 		}
+		l.Kind = d.ahead.kind
+		d.ahead = ahead{}
 		l.Party = len(s.parties) - 1
 		if n := len(s.listings); n > 0 {
 			before := &s.listings[n-1]
@@ -399,7 +424,7 @@ func decodeListing(f []string, list *ListState) (l Listing, err error) {
 	if l.DelistedOn, err = decodeDate(f[6]); err != nil {
 		return l, err
 	}
-	if err := l.checkPrinted(); err != nil {
+	if err := l.check(); err != nil {
 		return l, err
 	}
 	l.Reliability, l.Comment = f[7], f[8]

@@ -422,7 +422,7 @@ func (s *Screener) verdict(m Match) Verdict {
 	switch {
 	case m.Basis > BasisSameAccount:
 		return VerdictRelated
-	case s.x.snapshot.ListOf(m.Listing).Kind.Binding():
+	case s.x.snapshot.KindOf(m.Listing).Binding():
 		return VerdictListed
 	default:
 		return VerdictAdvisory

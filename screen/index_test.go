@@ -390,7 +390,7 @@ func naive(s *Snapshot, q Query, text string) (Verdict, map[string]Basis) {
 		switch {
 		case basis > BasisSameAccount:
 			verdict = min(verdict, VerdictRelated)
-		case s.ListOf(l).Kind == KindAdvisory:
+		case l.Kind == KindAdvisory || l.Kind == 0 && s.ListOf(l).Kind == KindAdvisory:
 			verdict = min(verdict, VerdictAdvisory)
 		default:
 			verdict = min(verdict, VerdictListed)
@@ -411,7 +411,11 @@ func TestScreenAgainstModel(t *testing.T) {
 			list := rapid.SampledFrom(lists).Draw(t, "list")
 			var addresses []PublishedAddress
 			for range rapid.IntRange(1, 5).Draw(t, "rows") {
-				a := PublishedAddress{Text: rapid.SampledFrom(texts).Draw(t, "text"), Tag: rapid.SampledFrom([]string{"", "", "1"}).Draw(t, "tag")}
+				a := PublishedAddress{
+					Text: rapid.SampledFrom(texts).Draw(t, "text"),
+					Tag:  rapid.SampledFrom([]string{"", "", "1"}).Draw(t, "tag"),
+					Kind: rapid.SampledFrom([]Kind{0, 0, KindAdvisory, KindInternal}).Draw(t, "kind"),
+				}
 				if a.Text != "" {
 					addresses = append(addresses, a)
 				}

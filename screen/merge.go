@@ -11,7 +11,7 @@ import (
 )
 
 // ErrSuperseded says that a publication is older than the one that a snapshot
-// already holds of its list.
+// already holds of its list. Backfill takes one that the snapshot does not hold.
 var ErrSuperseded = errors.New("publication is superseded")
 
 // ErrConflict says that a snapshot cannot be published because another was since
@@ -24,24 +24,32 @@ type Changes struct {
 	Unchanged bool // the very publication that the snapshot already held: nothing at all changed
 	First     bool // the first publication of the list
 	Rows      int  // current rows before the merge
+	Parties   int  // parties with a current row before the merge
 
-	Listed, Delisted []Change // rows that came and went, in canonical order
+	PartiesListed   int // parties without a current row before that have one now
+	PartiesDelisted int // parties with a current row before that have none now
+
+	Listed, Delisted []Change // rows that came and went, in canonical order; one that turned from a kind to another did both
 	Amended          []Change // rows or parties of which something else is said now; likewise
 }
 
 // A Change is one row, or for an amended party the party alone.
 type Change struct {
-	UID, Party   string // of the party, the name as published last
-	Text, Symbol string // empty for an amended party
-	What         string // for an amendment: what changed, for people
+	UID, Party        string // of the party, the name as published last
+	Text, Symbol, Tag string // empty for an amended party
+	Kind              Kind   // what being listed by the row means; 0 for an amended party
+
+	// What says to people what changed, for an amendment and for a row that turned
+	// from one kind to another, and what a row is whose kind is not its list's.
+	What string
 }
 
 // Merge returns the snapshot that holds, besides what s holds, one more
 // publication of a list: the complete state of that list on its date. Rows that
 // the publication no longer prints are delisted by it, rows that are new are
 // listed by it, and a row that went away and comes back begins a second
-// interval. Rows are the same when party, text, symbol, tag and printed start
-// are; repeats within the publication are one row.
+// interval. Rows are the same when party, text, symbol, tag, kind and printed
+// start are; repeats within the publication are one row.
 //
 // What the publication cannot say (Entries, SourceIDs and the like left empty)
 // keeps what was known before, and names that differ only in the case of letters
@@ -56,10 +64,7 @@ func (s *Snapshot) Merge(list List, pub *Publication) (*Snapshot, *Changes, erro
 	if err := validate(list, pub); err != nil {
 		return nil, nil, fmt.Errorf("merging publication of %s: %w", list.ID, err)
 	}
-	m := merge{
-		next:    &Snapshot{lists: slices.Clone(s.lists), parties: slices.Clone(s.parties), listings: slices.Clone(s.listings)},
-		changes: &Changes{List: list.ID},
-	}
+	next := &Snapshot{lists: slices.Clone(s.lists), parties: slices.Clone(s.parties), listings: slices.Clone(s.listings)}
 	li, known := s.listIndex(list.ID)
 	if known {
 		state := &s.lists[li]
@@ -73,19 +78,13 @@ func (s *Snapshot) Merge(list List, pub *Publication) (*Snapshot, *Changes, erro
 			return nil, nil, fmt.Errorf("merging publication of %s: %w", list.ID, err)
 		}
 	} else {
-		li = len(m.next.lists)
-		m.next.lists = append(m.next.lists, ListState{})
-		m.changes.First = true
+		li = len(next.lists)
+		next.lists = append(next.lists, ListState{})
 	}
-	m.list = li
-	m.next.lists[li] = ListState{List: list, Publications: slices.Clone(m.next.lists[li].Publications)}
-	m.next.lists[li].Publications = append(m.next.lists[li].Publications, PublicationRecord{
-		PublishedOn: pub.PublishedOn, Digest: pub.Digest, Records: pub.Records,
-	})
-	m.ordinal = Ordinal(len(m.next.lists[li].Publications))
-	m.run(pub)
-	m.next.seal()
-	return m.next, m.changes, nil
+	next.lists[li] = ListState{List: list, Publications: slices.Clone(next.lists[li].Publications)}
+	changes := newMerge(next, li).add(pub)
+	next.seal()
+	return next, changes, nil
 }
 
 // validate refuses what no snapshot can hold: what is accepted here, Decode reads
@@ -146,7 +145,7 @@ func (p *PublishedParty) check() error {
 			return errors.New("address without text")
 		}
 		err = cmp.Or(err, checkText(a.Text, a.Symbol, a.Tag, a.Reliability, a.Comment), checkText(a.SourceIDs...),
-			checkDate(a.ListedOn), checkDate(a.DelistedOn), a.checkPrinted())
+			checkDate(a.ListedOn), checkDate(a.DelistedOn), a.check())
 	}
 	return err
 }
@@ -187,11 +186,17 @@ func superseded(state *ListState, pub *Publication) error {
 	return nil
 }
 
+// A merge adds publications to one list of a snapshot in the making, each the
+// newest.
 type merge struct {
 	next    *Snapshot
-	changes *Changes
 	list    int
+	parties map[string]int // all of the list, by UID
+	current map[rowKey]int // the current listings
+
+	// Of the publication that is being added.
 	ordinal Ordinal
+	changes *Changes
 }
 
 // rowKey is what makes two rows of a list the same.
@@ -199,78 +204,146 @@ type rowKey struct {
 	party             int
 	text, symbol, tag string
 	listedOn          Date
+	kind              Kind
 }
 
-func (m *merge) run(pub *Publication) {
-	parties := map[string]int{}
-	for i := range m.next.parties {
-		if m.next.parties[i].List == m.list {
-			parties[m.next.parties[i].UID] = i
+func newMerge(next *Snapshot, list int) *merge {
+	m := &merge{next: next, list: list, parties: map[string]int{}, current: map[rowKey]int{}}
+	for i := range next.parties {
+		if next.parties[i].List == list {
+			m.parties[next.parties[i].UID] = i
 		}
 	}
-	current := map[rowKey]int{}
-	for i := range m.next.listings {
-		l := &m.next.listings[i]
-		if l.Delisted == 0 && m.next.parties[l.Party].List == m.list {
-			current[keyOf(l.Party, &l.PublishedAddress)] = i
+	for i := range next.listings {
+		l := &next.listings[i]
+		if l.Delisted == 0 && next.parties[l.Party].List == list {
+			m.current[keyOf(l.Party, &l.PublishedAddress)] = i
 		}
 	}
-	m.changes.Rows = len(current)
-	seen := make(map[rowKey]bool, len(current))
-	rows := 0
+	return m
+}
+
+// add adds a publication and returns what it changed.
+func (m *merge) add(pub *Publication) *Changes {
+	state := &m.next.lists[m.list]
+	state.Publications = append(state.Publications, PublicationRecord{PublishedOn: pub.PublishedOn, Digest: pub.Digest, Records: pub.Records})
+	m.ordinal = Ordinal(len(state.Publications))
+	m.changes = &Changes{List: state.ID, First: m.ordinal == 1}
+
+	before := map[int]bool{}
+	for key := range m.current {
+		before[key.party] = true
+	}
+	m.changes.Rows, m.changes.Parties = len(m.current), len(before)
+	seen := make(map[rowKey]bool, len(m.current))
 	for i := range pub.Parties {
 		published := &pub.Parties[i]
-		party, ok := parties[published.UID]
+		party, ok := m.parties[published.UID]
 		if ok {
 			m.amendParty(party, published)
 		} else {
 			party = len(m.next.parties)
+			m.parties[published.UID] = party
 			m.next.parties = append(m.next.parties, Party{
 				List: m.list, UID: published.UID,
 				Versions: []FactsVersion{{Since: m.ordinal, Facts: canonicalFacts(published.Facts)}},
 			})
 		}
-		for _, a := range joinRepeats(published.Addresses) {
-			rows += a.repeats
+		if !before[party] {
+			m.changes.PartiesListed++
+		}
+		for _, a := range joinRepeats(m.ownKinds(published.Addresses)) {
+			state.Current().Rows += a.repeats
 			key := keyOf(party, &a.PublishedAddress)
 			seen[key] = true
-			if at, ok := current[key]; ok {
+			if at, ok := m.current[key]; ok {
 				m.amendRow(at, &a.PublishedAddress)
 				continue
 			}
+			m.current[key] = len(m.next.listings)
 			m.next.listings = append(m.next.listings, Listing{Party: party, Listed: m.ordinal, PublishedAddress: a.PublishedAddress})
 			m.changes.Listed = append(m.changes.Listed, m.change(party, &a.PublishedAddress, ""))
 		}
 	}
-	for _, key := range slices.SortedFunc(maps.Keys(current), compareKeys) {
+	for _, key := range slices.SortedFunc(maps.Keys(m.current), compareKeys) {
 		if !seen[key] {
-			l := &m.next.listings[current[key]]
+			l := &m.next.listings[m.current[key]]
 			l.Delisted = m.ordinal
+			delete(m.current, key)
 			m.changes.Delisted = append(m.changes.Delisted, m.change(l.Party, &l.PublishedAddress, ""))
 		}
 	}
-	m.next.lists[m.list].Current().Rows = rows
+	// Every party of a publication has a row in it.
+	m.changes.PartiesDelisted = len(before) + m.changes.PartiesListed - len(pub.Parties)
 	for _, changes := range [][]Change{m.changes.Listed, m.changes.Delisted, m.changes.Amended} {
 		slices.SortStableFunc(changes, func(a, b Change) int {
-			return cmp.Or(cmp.Compare(a.UID, b.UID), cmp.Compare(a.Text, b.Text), cmp.Compare(a.Symbol, b.Symbol))
+			return cmp.Or(cmp.Compare(a.UID, b.UID), cmp.Compare(a.Text, b.Text), cmp.Compare(a.Symbol, b.Symbol),
+				cmp.Compare(a.Tag, b.Tag), cmp.Compare(a.Kind, b.Kind))
 		})
 	}
+	m.changes.tellKinds(state.Kind)
+	return m.changes
+}
+
+// ownKinds returns rows whose kind is that of their list without one: to say it
+// is to say nothing.
+func (m *merge) ownKinds(addresses []PublishedAddress) []PublishedAddress {
+	kind := m.next.lists[m.list].Kind
+	if !slices.ContainsFunc(addresses, func(a PublishedAddress) bool { return a.Kind == kind }) {
+		return addresses
+	}
+	addresses = slices.Clone(addresses)
+	for i := range addresses {
+		if addresses[i].Kind == kind {
+			addresses[i].Kind = KindUnspecified
+		}
+	}
+	return addresses
+}
+
+// tellKinds says of the rows that came and went of which kind they are, where
+// that is not the kind of the list, and from or to which kind they turned.
+func (c *Changes) tellKinds(list Kind) {
+	mixed := func(r Change) bool { return r.Kind != list }
+	if !slices.ContainsFunc(c.Listed, mixed) && !slices.ContainsFunc(c.Delisted, mixed) {
+		return
+	}
+	row := func(r *Change) Change { return Change{UID: r.UID, Text: r.Text, Symbol: r.Symbol, Tag: r.Tag} }
+	tell := func(changes, others []Change, format string) {
+		kinds := make(map[Change]Kind, len(others))
+		for i := range others {
+			kinds[row(&others[i])] = others[i].Kind
+		}
+		for i := range changes {
+			r := &changes[i]
+			if kind, ok := kinds[row(r)]; ok && kind != r.Kind {
+				r.What = fmt.Sprintf(format, r.Kind, kind)
+			} else if r.Kind != list {
+				r.What = "kind " + r.Kind.String()
+			}
+		}
+	}
+	tell(c.Listed, c.Delisted, "kind %s, was %s")
+	tell(c.Delisted, c.Listed, "kind %s, now %s")
 }
 
 func keyOf(party int, a *PublishedAddress) rowKey {
-	return rowKey{party, a.Text, a.Symbol, a.Tag, a.ListedOn}
+	return rowKey{party, a.Text, a.Symbol, a.Tag, a.ListedOn, a.Kind}
 }
 
 func compareKeys(a, b rowKey) int {
 	return cmp.Or(cmp.Compare(a.party, b.party), cmp.Compare(a.text, b.text), cmp.Compare(a.symbol, b.symbol),
-		cmp.Compare(a.tag, b.tag), cmp.Compare(a.listedOn, b.listedOn))
+		cmp.Compare(a.tag, b.tag), cmp.Compare(a.listedOn, b.listedOn), cmp.Compare(a.kind, b.kind))
 }
 
 func (m *merge) change(party int, a *PublishedAddress, what string) Change {
 	p := &m.next.parties[party]
 	c := Change{UID: p.UID, Party: p.Versions[len(p.Versions)-1].Name, What: what}
 	if a != nil {
-		c.Text, c.Symbol = a.Text, a.Symbol
+		c.Text, c.Symbol, c.Tag = a.Text, a.Symbol, a.Tag
+		if c.Kind = a.Kind; c.Kind == KindUnspecified {
+			c.Kind = m.next.lists[m.list].Kind
+		}
 	}
 	return c
 }

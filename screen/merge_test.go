@@ -103,7 +103,7 @@ func TestMergePrintedIntervals(t *testing.T) {
 	if diff := cmp.Diff(want, intervals(s)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	wantChanges := []Change{{UID: "1", Party: "Party 1", Text: "a", What: `printed end "2024-05-01", was ""`}}
+	wantChanges := []Change{{UID: "1", Party: "Party 1", Text: "a", Kind: KindInternal, What: `printed end "2024-05-01", was ""`}}
 	if diff := cmp.Diff(wantChanges, changes.Amended); diff != "" {
 		t.Errorf("amended (-want +got):\n%s", diff)
 	}
@@ -193,7 +193,7 @@ func TestMergeFacts(t *testing.T) {
 	reordered.Facts.Aliases = []Alias{{Name: "Y"}, {Name: "x"}, {Name: "Y"}}
 	reordered.Facts.Name = "PARTY 1"
 	s, changes := mergedChanges(t, s, sdn, publication(sdn, 20240102, "2", reordered))
-	if diff := cmp.Diff(&Changes{List: sdn.ID, Rows: 1}, changes); diff != "" {
+	if diff := cmp.Diff(&Changes{List: sdn.ID, Rows: 1, Parties: 1}, changes); diff != "" {
 		t.Errorf("a format that says less, in another order: changes (-want +got):\n%s", diff)
 	}
 	l := &s.Listings()[0]
@@ -237,10 +237,10 @@ func TestMergeChangesAreInCanonicalOrder(t *testing.T) {
 	before := publication(sdn, 20240101, "1", party("2", rows("d", "c")...), party("1", rows("b", "a")...), party("3", row("e")))
 	s, changes := mergedChanges(t, Empty(), sdn, before)
 	change := func(uid, text string) Change {
-		return Change{UID: uid, Party: "Party " + uid, Text: text, Symbol: "XBT"}
+		return Change{UID: uid, Party: "Party " + uid, Text: text, Symbol: "XBT", Kind: KindDesignation}
 	}
 	first := []Change{change("1", "a"), change("1", "b"), change("2", "c"), change("2", "d"), change("3", "e")}
-	if diff := cmp.Diff(&Changes{List: sdn.ID, First: true, Listed: first}, changes); diff != "" {
+	if diff := cmp.Diff(&Changes{List: sdn.ID, First: true, PartiesListed: 3, Listed: first}, changes); diff != "" {
 		t.Errorf("first publication (-want +got):\n%s", diff)
 	}
 	three, two := party("3", row("e")), party("2", row("c"))
@@ -251,7 +251,7 @@ func TestMergeChangesAreInCanonicalOrder(t *testing.T) {
 	remark := change("3", "e")
 	remark.What = "comment"
 	want := &Changes{
-		List: sdn.ID, Rows: 5,
+		List: sdn.ID, Rows: 5, Parties: 3, PartiesListed: 2, PartiesDelisted: 1,
 		Listed:   []Change{change("0", "g"), change("4", "f")},
 		Delisted: []Change{change("1", "a"), change("1", "b"), renamed},
 		Amended:  []Change{{UID: "2", Party: "Renamed", What: `name "Renamed", was "Party 2"`}, remark},
@@ -284,6 +284,7 @@ func TestMergeRefuses(t *testing.T) {
 		{"no addresses", func(_ *List, p *Publication) { p.Parties[1].Addresses = nil }, `party "2" without addresses`},
 		{"no text", func(_ *List, p *Publication) { p.Parties[1].Addresses[0].Text = "" }, `party "2": address without text`},
 		{"unknown type", func(_ *List, p *Publication) { p.Parties[1].Facts.Type = 9 }, `party "2": unknown party type`},
+		{"unknown kind of a row", func(_ *List, p *Publication) { p.Parties[1].Addresses[0].Kind = 5 }, `party "2": unknown list kind "kind(5)"`},
 		{"printed start of no such date", func(_ *List, p *Publication) { p.Parties[0].Addresses[0].ListedOn = 20231301 }, `party "1": no such date: 2023-13-01`},
 		{"printed end of no such date", func(_ *List, p *Publication) { p.Parties[0].Addresses[0].DelistedOn = 20250001 }, `party "1": no such date`},
 		{"printed end before the start", func(_ *List, p *Publication) { p.Parties[0].Addresses[0].DelistedOn = 20221231 }, `party "1": printed end 2022-12-31 before the start 2023-01-01`},

@@ -201,7 +201,8 @@ type PublishedAddress struct {
 	Comment     string   // the publisher's remark on this row
 
 	// Kind is what being listed by this row means, where a list mixes kinds; 0 is
-	// the kind of the list.
+	// the kind of the list. It is part of what the row is: a row that turns from
+	// one kind to another ends, and another begins.
 	Kind Kind
 
 	// The row's own interval [ListedOn, DelistedOn), for lists that print one.
@@ -209,8 +210,14 @@ type PublishedAddress struct {
 	ListedOn, DelistedOn Date
 }
 
-// checkPrinted refuses a row that would never count, by its own dates.
-func (a *PublishedAddress) checkPrinted() error {
+// check refuses a row of a kind that there is not, and one that would never
+// count, by its own dates.
+func (a *PublishedAddress) check() error {
+	if a.Kind != KindUnspecified {
+		if _, err := ParseKind(a.Kind.String()); err != nil {
+			return err
+		}
+	}
 	if a.DelistedOn != 0 && a.DelistedOn < a.ListedOn {
 		return fmt.Errorf("printed end %s before the start %s", a.DelistedOn, a.ListedOn)
 	}

@@ -23,7 +23,7 @@ type Snapshot struct {
 
 	lists    []ListState // ascending by ID
 	parties  []Party     // ascending by list, then UID
-	listings []Listing   // ascending by party, then address, symbol, tag, start
+	listings []Listing   // ascending by party, then address, symbol, tag, printed start, kind, start
 
 	encoding []byte
 	digest   Digest
@@ -117,23 +117,50 @@ func (s *Snapshot) Named(sequence uint64, createdAt time.Time) *Snapshot {
 // ListOf returns the list that a listing stands on.
 func (s *Snapshot) ListOf(l *Listing) *ListState { return &s.lists[s.parties[l.Party].List] }
 
+// KindOf returns what a listing means in law: the row's own kind, or else that
+// of its list.
+func (s *Snapshot) KindOf(l *Listing) Kind {
+	if l.Kind != KindUnspecified {
+		return l.Kind
+	}
+	return s.ListOf(l).Kind
+}
+
 // PartyOf returns the party of a listing.
 func (s *Snapshot) PartyOf(l *Listing) *Party { return &s.parties[l.Party] }
 
 // Interval returns the days on which a listing counts: from the first to the
 // day before until. until is 0 while no end is known. The dates that a list
-// prints for the row itself come before those of its publications.
+// prints for the row itself come before those of its publications; a row that
+// turned from another kind counts from the publication that says so.
 func (s *Snapshot) Interval(l *Listing) (from, until Date) {
 	list := s.ListOf(l)
 	from = list.At(l.Listed).PublishedOn
 	if l.ListedOn != 0 {
 		from = l.ListedOn
+		if p := list.At(s.otherKindUntil(l)); p != nil {
+			from = max(from, p.PublishedOn)
+		}
 	}
 	until = l.DelistedOn
 	if p := list.At(l.Delisted); p != nil && (until == 0 || p.PublishedOn < until) {
 		until = p.PublishedOn
 	}
 	return from, until
+}
+
+// otherKindUntil returns the publication that ended the row of the listing under
+// another kind last, before this listing began or as it did; 0 if there is none.
+func (s *Snapshot) otherKindUntil(l *Listing) Ordinal {
+	earliest := Listing{Party: l.Party, PublishedAddress: PublishedAddress{Text: l.Text, Symbol: l.Symbol, Tag: l.Tag, ListedOn: l.ListedOn}}
+	i, _ := slices.BinarySearchFunc(s.listings, &earliest, func(a Listing, b *Listing) int { return compareListings(&a, b) })
+	last := Ordinal(0)
+	for ; i < len(s.listings) && sameButKind(&s.listings[i], l); i++ {
+		if o := &s.listings[i]; o.Kind != l.Kind && o.Delisted <= l.Listed {
+			last = max(last, o.Delisted)
+		}
+	}
+	return last
 }
 
 // FactsAt returns what was known of the listing's party on the given date, or
@@ -179,6 +206,7 @@ func compareListings(a, b *Listing) int {
 		cmp.Compare(a.Symbol, b.Symbol),
 		cmp.Compare(a.Tag, b.Tag),
 		cmp.Compare(a.ListedOn, b.ListedOn),
+		cmp.Compare(a.Kind, b.Kind),
 		cmp.Compare(a.Listed, b.Listed),
 	)
 }
@@ -186,6 +214,13 @@ func compareListings(a, b *Listing) int {
 // sameRow reports whether two listings are intervals of one row.
 func sameRow(a, b *Listing) bool {
 	return keyOf(a.Party, &a.PublishedAddress) == keyOf(b.Party, &b.PublishedAddress)
+}
+
+// sameButKind reports whether two listings are of one row, be it under two kinds.
+func sameButKind(a, b *Listing) bool {
+	x, y := keyOf(a.Party, &a.PublishedAddress), keyOf(b.Party, &b.PublishedAddress)
+	x.kind, y.kind = 0, 0
+	return x == y
 }
 
 // Strong aliases come before weak ones.

@@ -7,8 +7,8 @@ type Verdict uint8
 
 const (
 	VerdictUnspecified  Verdict = iota
-	VerdictListed               // same account as, or text of, a current listing on a binding list
-	VerdictAdvisory             // the same, on advisory lists only
+	VerdictListed               // same account as, or text of, a current listing of a binding kind
+	VerdictAdvisory             // the same, of advisory listings only
 	VerdictRelated              // same key or script elsewhere, or other tag of a pooled account
 	VerdictCannotScreen         // no reliable answer; Reason says why
 	VerdictNotListed            // read cleanly, looked up everywhere, not found

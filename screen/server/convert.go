@@ -38,7 +38,7 @@ func listing(s *screen.Snapshot, l *screen.Listing, on screen.Date) *pb.Listing 
 	from, until := s.Interval(l)
 	m := &pb.Listing{
 		ListId:      string(list.ID),
-		Kind:        pb.ListKind(list.Kind),
+		Kind:        pb.ListKind(s.KindOf(l)),
 		Authority:   list.Authority,
 		PartyName:   facts.Name,
 		PartyType:   pb.PartyType(facts.Type),
