@@ -74,7 +74,7 @@ var rooms = []room{
 	{path: "loader/document", ours: []string{"screen"}, unreachable: parserUnreachable},
 	{path: "loader/custom", ours: []string{"screen"}, others: []string{"golang.org/x/text"}, never: parserNever, unreachable: parserUnreachable},
 	{path: "loader/xmlstream", never: parserNever, unreachable: parserUnreachable},
-	{path: "loader/ofac", ours: []string{"screen", "loader/xmlstream"}, never: parserNever, unreachable: parserUnreachable},
+	{path: "loader/ofac", ours: []string{"screen", "screen/address", "loader/xmlstream"}, never: parserNever, unreachable: parserUnreachable},
 	{path: "loader/builtin", ours: []string{"screen"}, never: parserNever, unreachable: parserUnreachable},
 	{path: "loader/builtin/make", ours: []string{"screen", "loader"}},
 
