@@ -80,6 +80,7 @@ var rooms = []room{
 	{path: "loader/sheet", ours: []string{"loader/xmlstream"}, never: parserNever, unreachable: parserUnreachable},
 	{path: "loader/sheet/sheettest"},
 	{path: "loader/un", ours: []string{"screen", "loader/prose", "loader/xmlstream"}, never: parserNever, unreachable: parserUnreachable},
+	{path: "loader/ofac", ours: []string{"screen", "screen/address", "loader/xmlstream"}, never: parserNever, unreachable: parserUnreachable},
 	{path: "loader/builtin", ours: []string{"screen"}, never: parserNever, unreachable: parserUnreachable},
 	{path: "loader/builtin/make", ours: []string{"screen", "loader"}},
 

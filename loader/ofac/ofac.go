@@ -34,7 +34,8 @@
 //     one, and some are misprinted. Everything is kept as it is printed.
 //   - The uid of an id in SDN.XML is the ID of the Feature in SDN_ADVANCED plus
 //     100,000. Both are given as the Feature's ID, which stays the same for years.
-//     It is also the id of the feature in SDN_ENHANCED.
+//     The id of a feature in SDN_ENHANCED is taken to be that number, too; no
+//     complete one has been compared.
 //   - SDN.XML and SDN_ENHANCED print family names and names of entities in
 //     capitals where SDN_ADVANCED has "Garantex". Letters are given as each format
 //     prints them, in the script and the order of SDN.XML: but for the case of

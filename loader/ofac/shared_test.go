@@ -203,8 +203,11 @@ func TestRealAdvanced(t *testing.T) {
 			if name == newest {
 				checkOddities(t, pub)
 			}
-			if name == newest {
+			switch name {
+			case newest:
 				compareWithEnhanced(t, pub)
+			case "SDN_ADVANCED-2024-05-29.xml.bz2":
+				compareWithCSV(t, pub)
 			}
 			if date := pub.PublishedOn.String(); slices.Contains(sdnDates, date) {
 				compareWithSDN(t, pub, date)
@@ -270,6 +273,93 @@ func compareWithEnhanced(t *testing.T, advanced *screen.Publication) {
 		}
 	}
 	compare(t, "SDN_ADVANCED", sameInAll(copyOf(advanced)), "SDN_ENHANCED", sameInAll(enhanced))
+}
+
+// compareWithCSV compares the SDN_ADVANCED publication of 2024-05-28 with the pair
+// of 2023, whose parties have the same names and, but for one that OFAC removed in
+// between, the same rows.
+func compareWithCSV(t *testing.T, advanced *screen.Publication) {
+	t.Helper()
+	type row struct{ uid, symbol, text string }
+	rows := func(pub *screen.Publication, parties map[string]screen.PublishedParty) map[row]int {
+		n := make(map[row]int)
+		for _, p := range pub.Parties {
+			if _, ok := parties[p.UID]; ok {
+				for _, a := range p.Addresses {
+					n[row{p.UID, a.Symbol, a.Text}]++
+				}
+			}
+		}
+		return n
+	}
+	pair := parseRealCSV(t, "2023", true)
+	parties := make(map[string]screen.PublishedParty)
+	for _, p := range pair.Parties {
+		parties[p.UID] = p
+	}
+	want, got := rows(advanced, parties), rows(pair, parties)
+	removed := row{"33854", "ETH", "0x6acdfba02d390b97ac2b2d42a63e85293bcc160e"}
+	if got[removed] != 1 {
+		t.Errorf("no row %v", removed)
+	}
+	delete(got, removed)
+	if !maps.Equal(got, want) {
+		t.Errorf("rows differ from those of SDN_ADVANCED:\n%v\n%v", got, want)
+	}
+	for _, p := range advanced.Parties {
+		if c, ok := parties[p.UID]; ok && (strings.ToUpper(c.Facts.Name) != strings.ToUpper(p.Facts.Name) || c.Facts.Type != p.Facts.Type) {
+			t.Errorf("party %s: %q, %v; want %q, %v", p.UID, c.Facts.Name, c.Facts.Type, p.Facts.Name, p.Facts.Type)
+		}
+	}
+}
+
+// parseRealCSV reads a real sdn.csv, with its comments or, as if all of them had
+// been lost, with one that belongs to none of its entries.
+func parseRealCSV(t *testing.T, year string, joined bool) *screen.Publication {
+	t.Helper()
+	comments := io.Reader(strings.NewReader("1,\"x.\"\r\n"))
+	if joined {
+		comments = open(t, sharedFile(t, "ofac/csv", year, "sdn_comments.csv"))
+	}
+	pub, err := ParseCSV(open(t, sharedFile(t, "ofac/csv", year, "sdn.csv.gz")), comments)
+	if err != nil {
+		t.Fatalf("%s: %v", year, err)
+	}
+	return pub
+}
+
+// The counts are those of csv/README.md. Alone, that counts the addresses that are
+// cut, too: 1 in 2021 and 7 in 2023, one of them of no character.
+func TestRealCSV(t *testing.T) {
+	tests := []struct {
+		year       string
+		joined     bool
+		want       counts
+		unexpected map[string]int
+	}{
+		{"2021-04", false, counts{records: 8890, parties: 15, rows: 81 - 1, addresses: 80 - 1},
+			map[string]int{orphanComment: 1, noComment: 7, cutAddress: 2}},
+		{"2021-07", false, counts{records: 8976, parties: 15, rows: 81 - 1, addresses: 80 - 1},
+			map[string]int{orphanComment: 1, noComment: 5, cutAddress: 2}},
+		{"2021-07", true, counts{records: 8976, parties: 15, rows: 97, addresses: 95}, nil},
+		{"2023", false, counts{records: 11443, parties: 30, rows: 209 - 7, addresses: 200},
+			map[string]int{orphanComment: 1, noComment: 14, cutAddress: 10}},
+		{"2023", true, counts{records: 11443, parties: 30, rows: 513, addresses: 503},
+			map[string]int{orphanComment: 1, orphanAddress: 1}},
+	}
+	for _, tt := range tests {
+		pub := parseRealCSV(t, tt.year, tt.joined)
+		got := count(pub)
+		got.symbols = nil
+		if !reflect.DeepEqual(got, tt.want) || !maps.Equal(pub.Unexpected, tt.unexpected) {
+			t.Errorf("%s, joined %v: got %+v, %v\nwant %+v, %v", tt.year, tt.joined, got, pub.Unexpected, tt.want, tt.unexpected)
+		}
+		for _, p := range pub.Parties {
+			if p.Facts.Name == "" || strings.Contains(p.Facts.Name, ", ") && p.Facts.Type == screen.PartyIndividual || len(p.Facts.Programs) == 0 {
+				t.Errorf("%s: party %s: %+v", tt.year, p.UID, p.Facts)
+			}
+		}
+	}
 }
 
 // copyOf returns a copy whose parties and rows can be changed.
