@@ -76,6 +76,7 @@ var rooms = []room{
 	{path: "loader/xmlstream", never: parserNever, unreachable: parserUnreachable},
 	{path: "loader/ofac", ours: []string{"screen", "loader/xmlstream"}, never: parserNever, unreachable: parserUnreachable},
 	{path: "loader/freetext", ours: []string{"screen", "screen/address"}, never: parserNever, unreachable: parserUnreachable},
+	{path: "loader/uk", ours: []string{"screen", "loader/freetext", "loader/xmlstream"}, never: parserNever, unreachable: parserUnreachable},
 	{path: "loader/builtin", ours: []string{"screen"}, never: parserNever, unreachable: parserUnreachable},
 	{path: "loader/builtin/make", ours: []string{"screen", "loader"}},
 
