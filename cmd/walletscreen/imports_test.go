@@ -78,6 +78,7 @@ var rooms = []room{
 	{path: "loader/freetext", ours: []string{"screen", "screen/address"}, never: parserNever, unreachable: parserUnreachable},
 	{path: "loader/uk", ours: []string{"screen", "loader/freetext", "loader/xmlstream"}, never: parserNever, unreachable: parserUnreachable},
 	{path: "loader/eu", ours: []string{"screen", "loader/freetext", "loader/xmlstream"}, never: parserNever, unreachable: parserUnreachable},
+	{path: "loader/fr", ours: []string{"screen", "loader/freetext"}, never: parserNever, unreachable: parserUnreachable},
 	{path: "loader/builtin", ours: []string{"screen"}, never: parserNever, unreachable: parserUnreachable},
 	{path: "loader/builtin/make", ours: []string{"screen", "loader"}},
 
