@@ -81,6 +81,10 @@ var rooms = []room{
 	{path: "loader/sheet/sheettest"},
 	{path: "loader/un", ours: []string{"screen", "loader/prose", "loader/xmlstream"}, never: parserNever, unreachable: parserUnreachable},
 	{path: "loader/ofac", ours: []string{"screen", "screen/address", "loader/xmlstream"}, never: parserNever, unreachable: parserUnreachable},
+	{path: "loader/freetext", ours: []string{"screen", "screen/address"}, never: parserNever, unreachable: parserUnreachable},
+	{path: "loader/uk", ours: []string{"screen", "loader/freetext", "loader/xmlstream"}, never: parserNever, unreachable: parserUnreachable},
+	{path: "loader/eu", ours: []string{"screen", "loader/freetext", "loader/xmlstream"}, never: parserNever, unreachable: parserUnreachable},
+	{path: "loader/fr", ours: []string{"screen", "loader/freetext"}, never: parserNever, unreachable: parserUnreachable},
 	{path: "loader/builtin", ours: []string{"screen"}, never: parserNever, unreachable: parserUnreachable},
 	{path: "loader/builtin/make", ours: []string{"screen", "loader"}},
 

@@ -1,0 +1,156 @@
+package freetext
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"walletscreen/screen"
+)
+
+const (
+	tron    = "TDsyFFDqucRK44kNcfgd33q6pBdYutm2eP"
+	bitcoin = "14umFBr7ktJMttgk2Q2uWu8xuPtEheKCoR"
+	evm     = "0x2ae2f0decb81fc1ec7b1dcbc19912b19605e312b"
+	solana  = "4Nd1mBQtrMJVYVfKf2PJy9NZUZdTAsp7D4xWLs4gDB4T"
+	hash    = "0xab5eab5eab5eab5eab5eab5eab5eab5eab5eab5eab5eab5eab5eab5eab5eab5e"
+
+	misprinted = "TDsyFFDqucRK44kNcfgd33q6pBdYutm2eX" // the checksum fails
+	tooLong    = evm + "0"
+)
+
+// rowsOf returns the rows as "symbol text tag".
+func rowsOf(rows []screen.PublishedAddress) (out []string) {
+	for _, a := range rows {
+		out = append(out, strings.TrimSpace(a.Symbol+" "+a.Text+" "+a.Tag))
+	}
+	return out
+}
+
+func TestRows(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		prose  []string
+		detail []string
+		rows   []string
+		counts map[string]int
+	}{
+		{name: "nothing", prose: []string{"", "A company of that name."}},
+		{name: "a label for each", prose: []string{"(1) ETH: " + evm + " (2) BNB:\u202f " + evm + "\n(3) USDT: " + tron}, rows: []string{"ETH " + evm, "BNB " + evm, "USDT " + tron}},
+		{name: "no label", prose: []string{"wallets: " + tron + "; " + bitcoin + "."}, rows: []string{tron, bitcoin}},
+		{name: "labeled later", prose: []string{"wallets " + tron + " and " + bitcoin, "USDT: " + tron, "USDT: " + tron}, rows: []string{"USDT " + tron, bitcoin}},
+		{name: "labeled before", prose: []string{"USDT: " + tron, "wallet " + tron}, rows: []string{"USDT " + tron}},
+		{name: "tag", prose: []string{"XRP: rGWrZyQqhTp9Xu7G5Pkayo7bXjH4k4QYpf (Address tag 1); rGWrZyQqhTp9Xu7G5Pkayo7bXjH4k4QYpf"},
+			rows: []string{"XRP rGWrZyQqhTp9Xu7G5Pkayo7bXjH4k4QYpf 1", "XRP rGWrZyQqhTp9Xu7G5Pkayo7bXjH4k4QYpf"}},
+		{name: "in a detail", detail: []string{"https://explorer.example/address/" + tron}, rows: []string{tron}},
+
+		{name: "wallets without addresses", prose: []string{"Its crypto wallet is held by another.", "Bitcoin."}, counts: map[string]int{noAddress: 1}},
+		{name: "wallets elsewhere", prose: []string{"Its crypto wallet is held by another.", "It has " + tron}, rows: []string{tron}},
+		{name: "wallets in a detail", detail: []string{"https://crypto.example"}},
+
+		{name: "misprint among wallets", prose: []string{"crypto wallet " + misprinted}, rows: []string{misprinted}, counts: map[string]int{misprint + "checksum": 1}},
+		{name: "misprint among addresses", prose: []string{"Has " + tron + " and " + misprinted, misprinted + " next to " + tron}, rows: []string{tron, misprinted},
+			counts: map[string]int{misprint + "checksum": 1}},
+		{name: "misprint behind a label", detail: []string{"USDT " + misprinted}, rows: []string{"USDT " + misprinted}, counts: map[string]int{misprint + "checksum": 1}},
+		{name: "misprint behind the label of another", prose: []string{"BTC: " + bitcoin + ", " + misprinted}, rows: []string{"BTC " + bitcoin, "BTC " + misprinted},
+			counts: map[string]int{misprint + "checksum": 1}},
+		{name: "misprint behind two words", prose: []string{"Bitcoin Cash " + misprinted}, rows: []string{"Bitcoin Cash " + misprinted}, counts: map[string]int{misprint + "checksum": 1}},
+		{name: "misprint of no known place", prose: []string{"Registered as " + misprinted}},
+		{name: "digit too many behind a label", prose: []string{"ETH: " + tooLong}, rows: []string{"ETH " + tooLong}, counts: map[string]int{misprint + "malformed": 1}},
+		{name: "digit too many", prose: []string{"wallets " + bitcoin + " and " + tooLong}, rows: []string{bitcoin}, counts: map[string]int{unreadable + "malformed": 1}},
+
+		{name: "no checksum, labeled", prose: []string{"SOL: " + solana}, rows: []string{"SOL " + solana}},
+		{name: "no checksum among wallets", prose: []string{"crypto wallets: " + solana}, rows: []string{solana}, counts: map[string]int{unlabeled: 1}},
+		{name: "no checksum, number of a company", prose: []string{"Legal Entity Identifier - " + solana}},
+
+		{name: "hash", prose: []string{"transaction " + hash}},
+		{name: "hash among wallets", prose: []string{"crypto wallet, transaction " + hash}, counts: map[string]int{noAddress: 1, unreadable + "ambiguous_32byte": 1}},
+		{name: "hash of 32 digits behind a colon", prose: []string{"wallet " + tron + " MD5: 9e107d9d372bb6826bd81d3542a419d6"}, rows: []string{tron},
+			counts: map[string]int{unreadable + "digits": 1}},
+		{name: "account without 0x", prose: []string{"wallets " + tron + " " + evm[2:]}, rows: []string{tron}, counts: map[string]int{unreadable + "digits": 1}},
+		{name: "account without 0x, labeled", prose: []string{"wallets " + tron + " ETH " + evm[2:]}, rows: []string{tron, "ETH " + evm[2:]}},
+		{name: "account in wrong case", prose: []string{"wallet 0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAeD"}, rows: []string{"0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAeD"},
+			counts: map[string]int{misprint + "checksum": 1}},
+		{name: "rest of a run", prose: []string{tron + "The Director"}, rows: []string{tron}, counts: map[string]int{unreadable + "unrecognized": 1}},
+		{name: "broken, the checksum fails", prose: []string{"blockchain wallet\n" + tron[:20] + "\n" + misprinted[20:]}, counts: map[string]int{noAddress: 1}},
+		{name: "broken", prose: []string{"blockchain wallet\n" + tron[:20] + "\n" + tron[20:]}, rows: []string{tron}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var r Rows
+			for _, text := range tt.prose {
+				r.Prose(text)
+			}
+			for _, text := range tt.detail {
+				r.Detail(text)
+			}
+			if got := rowsOf(r.Addresses()); !slices.Equal(got, tt.rows) {
+				t.Errorf("rows %q, want %q", got, tt.rows)
+			}
+			counts := make(Counts)
+			r.Count(counts)
+			if !maps.Equal(counts, tt.counts) {
+				t.Errorf("counts %v, want %v", counts, tt.counts)
+			}
+			if (r.Kept == 0) != (len(tt.rows) == 0 && tt.counts[noAddress] == len(tt.counts)) {
+				t.Errorf("%d bytes kept", r.Kept)
+			}
+		})
+	}
+}
+
+func TestCounts(t *testing.T) {
+	c := make(Counts)
+	if c.Unexpected(nil) != nil {
+		t.Error("nothing counted, and not nil")
+	}
+	for i := range 2 * maxCounts {
+		c.Add(fmt.Sprint(i))
+	}
+	c.Add("0")
+	got := c.Unexpected(map[string]int{"element a/b": 3, "0": 1})
+	if len(got) != maxCounts+2 || got["0"] != 3 || got["other things"] != maxCounts || got["element a/b"] != 3 {
+		t.Errorf("%d descriptions, %d, %d, %d", len(got), got["0"], got["other things"], got["element a/b"])
+	}
+}
+
+// What cannot be read takes time linear in the length of the text.
+func TestLinear(t *testing.T) {
+	size := 1 << 17
+	if underRace {
+		size >>= 3
+	}
+	for _, unit := range []string{misprinted + " ", tooLong + " ", "ETH: " + tooLong + " ", hash + " ", solana + ";"} {
+		var r Rows
+		start := time.Now()
+		r.Prose("wallet " + strings.Repeat(unit, size/len(unit)))
+		if took := time.Since(start); took > 20*time.Second {
+			t.Errorf("%.20q took %v", unit, took)
+		}
+		if len(r.Addresses()) > 1 || r.Kept > 1000 {
+			t.Errorf("%.20q: %d rows, %d bytes kept", unit, len(r.Addresses()), r.Kept)
+		}
+	}
+}
+
+func FuzzRows(f *testing.F) {
+	for _, seed := range []string{"ETH: " + evm + " BNB: " + evm, "wallet " + misprinted, "USDT " + tooLong, tron + "The Director", "crypto " + hash, "MD5: " + solana} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		var once, twice Rows
+		once.Prose(text)
+		twice.Prose(text)
+		twice.Prose(text)
+		if !slices.Equal(rowsOf(once.Addresses()), rowsOf(twice.Addresses())) {
+			t.Fatalf("once %q, twice %q", rowsOf(once.Addresses()), rowsOf(twice.Addresses()))
+		}
+		for _, a := range once.Addresses() {
+			if a.Text == "" {
+				t.Fatalf("%+v", a)
+			}
+		}
+	})
+}
