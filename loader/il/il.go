@@ -13,7 +13,7 @@
 //     next one.
 //   - Cells of the wallet column hold addresses, also two in one cell, with tags and
 //     stars, with letters of other scripts that look Latin and with invisible
-//     characters; and account numbers, account names and telephone numbers of
+//     characters, which a comment on the row keeps; and account numbers, account names and telephone numbers of
 //     customers of exchanges, which are no addresses.
 //   - In some rows everything stands one column to the right, and the address is
 //     repeated where the currency belongs or in a row of its own.
@@ -60,6 +60,7 @@ func Parse(r io.Reader) (*screen.Publication, error) {
 	p := parser{
 		pub:    &screen.Publication{Unexpected: map[string]int{}},
 		party:  map[string]int{},
+		seen:   map[rowKey]int{},
 		ends:   map[string]screen.Date{},
 		issued: map[string]screen.Date{},
 	}
@@ -83,8 +84,16 @@ type parser struct {
 	order   string       // in force; "" for none
 
 	party        map[string]int         // index in pub.Parties by order
+	seen         map[rowKey]int         // by symbol: place in the order's Addresses
 	ends, issued map[string]screen.Date // by order, as printed
 }
+
+// rowKey is a row without its comment. With the symbol anySymbol it is a row
+// whatever its symbol.
+type rowKey struct{ order, text, tag, symbol string }
+
+// anySymbol is no text, and so no symbol.
+const anySymbol = "\xff"
 
 func (p *parser) unexpected(what string) { p.pub.Unexpected[what]++ }
 
@@ -272,7 +281,7 @@ func (p *parser) identifier(cell, symbol string) []screen.PublishedAddress {
 			labels = []string{symbol}
 		}
 		for _, label := range labels {
-			rows = append(rows, screen.PublishedAddress{Text: f.Text, Tag: f.Tag, Symbol: label})
+			rows = append(rows, screen.PublishedAddress{Text: f.Text, Tag: f.Tag, Symbol: label, Comment: printed(cell[f.Start:f.End], f.Text)})
 		}
 	}
 	misprint := func(text, tag string) {
@@ -304,6 +313,15 @@ func (p *parser) identifier(cell, symbol string) []screen.PublishedAddress {
 	return rows
 }
 
+// printed returns a comment that keeps what is printed where it is not the text
+// of the address, "" if it is.
+func printed(source, text string) string {
+	if source = strings.TrimSpace(source); source == text {
+		return ""
+	}
+	return fmt.Sprintf("printed as %.300q", source)
+}
+
 // visible returns s without format characters, which nobody types.
 func visible(s string) string {
 	return strings.Map(func(r rune) rune {
@@ -328,20 +346,24 @@ func (p *parser) add(a screen.PublishedAddress) {
 		p.pub.Parties = append(p.pub.Parties, screen.PublishedParty{UID: p.order, Facts: facts})
 	}
 	party := &p.pub.Parties[at]
-	for i := range party.Addresses {
-		have := &party.Addresses[i]
-		if have.Text != a.Text || have.Tag != a.Tag {
-			continue
-		}
-		if have.Symbol == a.Symbol || a.Symbol == "" {
-			return
-		}
-		if have.Symbol == "" {
-			have.Symbol = a.Symbol
-			return
-		}
+	key := rowKey{p.order, a.Text, a.Tag, a.Symbol}
+	either, plain := key, key
+	either.symbol, plain.symbol = anySymbol, ""
+	if _, repeated := p.seen[key]; repeated {
+		return
 	}
-	party.Addresses = append(party.Addresses, a)
+	if _, known := p.seen[either]; known && a.Symbol == "" {
+		return
+	}
+	at, known = p.seen[plain]
+	if known {
+		party.Addresses[at].Symbol = a.Symbol
+		delete(p.seen, plain)
+	} else {
+		at = len(party.Addresses)
+		party.Addresses = append(party.Addresses, a)
+	}
+	p.seen[key], p.seen[either] = at, at
 }
 
 // validity notes what a row says of the dates of the order in force.
@@ -510,26 +532,29 @@ var headers = []struct {
 	role  role
 	names []string
 }{
-	{roleAddress, []string{"*wallet", "*ארנק", "*virtualcurrencyaddress", "*cryptocurrencyaddress", "*digitalcurrencyaddress", "address", "כתובת"}},
-	{roleCurrency, []string{"currency", "currencytype", "typeofcurrency", "symbol", "coin", "asset", "מטבע", "סוגמטבע", "סוגהמטבע"}},
+	{roleAddress, []string{"*wallet", "*ארנק", "*virtualcurrencyaddress", "*cryptocurrencyaddress", "*digitalcurrencyaddress", "*userid", "*יוזר"}},
+	{roleCurrency, []string{"currency", "currencytype", "typeofcurrency", "virtualcurrency", "symbol", "coin", "asset", "מטבע", "סוגמטבע", "סוגהמטבע"}},
 	{roleEnd, []string{"*validity", "*validuntil", "*expir", "enddate", "*תוקף"}},
 	{roleIssued, []string{"orderdate", "dateoforder", "startdate", "issuedate", "dateofissue", "dateissued", "תאריךצו", "תאריךהצו", "תאריךהוצאתהצו", "תאריךמתןהצו"}},
 	{roleOrder, []string{"order", "orderid", "orderno", "ordernumber", "aso", "asono", "asonumber", "filetype", "*seizureorder", "צו", "צת", "מספרצו", "מספרהצו", "סוגקובץ", "סוגהקובץ", "שםהקובץ"}},
 	{roleOther, []string{
-		"name", "fullname", "id", "idno", "*passport", "*dob", "dateofbirth", "lastupdated", "platform",
-		"שם", "שםמלא", "תעודתזהות", "*דרכון", "תאריךלידה", "תאריךעדכון", "פלטפורמה",
+		"name", "fullname", "id", "idno", "*passport", "*dob", "dateofbirth", "lastupdated", "platform", "address",
+		"שם", "שםמלא", "תעודתזהות", "*דרכון", "תאריךלידה", "תאריךעדכון", "פלטפורמה", "כתובת",
 	}},
 }
 
 // roleOf returns the role of a column by its header.
 func roleOf(header string) (role, bool) {
+	if len(header) > 100 {
+		return roleOther, false
+	}
 	name := strings.Map(func(r rune) rune {
 		if !unicode.IsLetter(r) {
 			return -1
 		}
 		return unicode.ToLower(r)
 	}, header)
-	if name == "" || len(header) > 100 {
+	if name == "" {
 		return roleOther, false
 	}
 	for _, h := range headers {

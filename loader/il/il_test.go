@@ -197,6 +197,19 @@ func TestFacts(t *testing.T) {
 	}
 }
 
+// The address is given as it reads, and what is printed is kept beside it.
+func TestPrinted(t *testing.T) {
+	pub, _ := parse(t, []byte(hebrew+"צ.ת 1/26\n,,,,TL94ikrR7YUe1gvYHtU9nUUUDНN1YB7Pоd,\n,,,, TPQrYqxT2ss3\u200bBSq5VrAdX9FyrC11Sb4PH2 *,\n,,,, "+tron3+"\u00a0 *,\n"))
+	want := []screen.PublishedAddress{
+		{Text: tron2, Comment: `printed as "TL94ikrR7YUe1gvYHtU9nUUUDНN1YB7Pоd"`},
+		{Text: tron, Comment: `printed as "TPQrYqxT2ss3\u200bBSq5VrAdX9FyrC11Sb4PH2"`},
+		{Text: tron3},
+	}
+	if diff := cmp.Diff(want, pub.Parties[0].Addresses); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func TestWorkbook(t *testing.T) {
 	end := time.Date(2028, 7, 1, 0, 0, 0, 0, time.UTC)
 	pub, got := parse(t, sheettest.Workbook(t,
@@ -225,7 +238,7 @@ func TestWorkbook(t *testing.T) {
 func TestParseErrors(t *testing.T) {
 	for _, tt := range []struct{ name, text, want string }{
 		{"empty", "", "il: no column of wallets"},
-		{"another table", "address,symbol\n", ""},
+		{"another table", "address,symbol\n", "il: no column of wallets"},
 		{"orders alone", "File Type,Validity of Issue\nASO 1/26,01.07.2028\n", "il: no column of wallets"},
 		{"no header", "ASO 1/26\n" + tron + "\n", "il: line 2: an address above the header of the table"},
 		{"no order", english + ",,,,," + tron + ",\n", `il: line 2: an address before the first order number`},

@@ -36,6 +36,9 @@ import (
 // dateColumn is the header that every table has in its first column.
 const dateColumn = "告示日付"
 
+// asOf follows the day of a publication.
+const asOf = "現在"
+
 // Parse reads the list to its end. It fills Records, the entries of all
 // worksheets, and Parties, those with an address in the order of the workbook.
 // PublishedOn is the day that a title states as "2026年7月1日現在" (as of), the
@@ -43,7 +46,7 @@ const dateColumn = "告示日付"
 // row. A file without any table is refused, and so is an address that stands
 // outside of all entries.
 func Parse(r io.Reader) (*screen.Publication, error) {
-	p := parser{pub: &screen.Publication{Unexpected: map[string]int{}}, party: map[string]int{}}
+	p := parser{pub: &screen.Publication{Unexpected: map[string]int{}}, party: map[string]int{}, acts: map[act]bool{}}
 	if err := sheet.Read(r, p.row); err != nil {
 		return nil, fmt.Errorf("jp: %w", err)
 	}
@@ -57,6 +60,7 @@ func Parse(r io.Reader) (*screen.Publication, error) {
 type parser struct {
 	pub    *screen.Publication
 	party  map[string]int // index in pub.Parties by UID
+	acts   map[act]bool   // that stand in a party's Entries
 	tables bool           // a table was met
 
 	sheet   string
@@ -65,6 +69,12 @@ type parser struct {
 	columns map[int]role // nil before the header
 	headed  bool         // the row before was of the header
 	entry   *entry       // that rows belong to; nil for none
+}
+
+// act is an act that put a party on the list.
+type act struct {
+	uid string
+	screen.EntryEvent
 }
 
 // entry is an entry of the list.
@@ -122,9 +132,10 @@ func (p *parser) heading(r *sheet.Row) {
 		if text == "" {
 			continue
 		}
-		if day := parseDate(text); day != 0 && strings.Contains(text, "現在") {
-			p.pub.PublishedOn = max(p.pub.PublishedOn, day)
-		} else if p.title == "" {
+		if strings.Contains(text, asOf) {
+			p.pub.PublishedOn = max(p.pub.PublishedOn, parseDate(text))
+		}
+		if p.title == "" || strings.Contains(p.title, asOf) {
 			p.title = text
 		}
 	}
@@ -291,9 +302,11 @@ func (p *parser) add(rows []screen.PublishedAddress) {
 		}
 	}
 	for _, event := range p.entry.facts.Entries {
-		if !slices.Contains(party.Facts.Entries, event) {
+		key := act{p.entry.uid, event}
+		if known && !p.acts[key] {
 			party.Facts.Entries = append(party.Facts.Entries, event)
 		}
+		p.acts[key] = true
 	}
 	party.Addresses = append(party.Addresses, rows...)
 }

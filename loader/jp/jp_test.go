@@ -129,6 +129,25 @@ func TestParseCSV(t *testing.T) {
 	}
 }
 
+// Of two entries with one UID one party is made, with the acts of both.
+func TestSameUID(t *testing.T) {
+	pub, err := jp.Parse(strings.NewReader("一覧（2026年7月1日現在）\n告示日付,告示番号,英語表記,詳細\n2001年9月22日,第１号,M,ETH " + evm + "\n2002年9月22日,第1号,Ｍ,TRX " + tron + "\n2001年9月22日,第1号,M,XBT " + btc + "\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []screen.PublishedParty{{
+		UID: "第1号 M",
+		Facts: screen.Facts{
+			Name: "M", Programs: []string{"一覧(2026年7月1日現在)"},
+			Entries: []screen.EntryEvent{{On: 20010922, LegalBasis: "第1号"}, {On: 20020922, LegalBasis: "第1号"}},
+		},
+		Addresses: []screen.PublishedAddress{{Text: evm, Symbol: "ETH"}, {Text: tron, Symbol: "TRX"}, {Text: btc, Symbol: "XBT"}},
+	}}
+	if diff := cmp.Diff(want, pub.Parties); diff != "" || pub.PublishedOn != 20260701 || pub.Records != 3 {
+		t.Errorf("published on %s, %d records, (-want +got):\n%s", pub.PublishedOn, pub.Records, diff)
+	}
+}
+
 // What looks like an address to a pattern and is none gives no row.
 func TestDecoys(t *testing.T) {
 	pub, err := jp.Parse(strings.NewReader("告示日付,告示番号,英語表記,旅券番号,その他の情報\n" +
