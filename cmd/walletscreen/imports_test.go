@@ -77,6 +77,8 @@ var rooms = []room{
 	{path: "loader/xmlstream", never: parserNever, unreachable: parserUnreachable},
 	{path: "loader/prose", ours: []string{"screen", "screen/address"}, never: parserNever, unreachable: parserUnreachable},
 	{path: "loader/ofac", ours: []string{"screen", "loader/xmlstream"}, never: parserNever, unreachable: parserUnreachable},
+	{path: "loader/il", ours: []string{"screen", "screen/address", "loader/sheet"}, never: parserNever, unreachable: parserUnreachable},
+	{path: "loader/jp", ours: []string{"screen", "screen/address", "loader/sheet"}, never: parserNever, unreachable: parserUnreachable},
 	{path: "loader/sheet", ours: []string{"loader/xmlstream"}, never: parserNever, unreachable: parserUnreachable},
 	{path: "loader/sheet/sheettest"},
 	{path: "loader/un", ours: []string{"screen", "loader/prose", "loader/xmlstream"}, never: parserNever, unreachable: parserUnreachable},

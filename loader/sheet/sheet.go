@@ -26,15 +26,21 @@ import (
 // the former consolidated list of the United Kingdom, has 18,798 rows of 36 columns
 // with 15 MB of text in 17 MB of XML.
 const (
-	maxFile    = 32 << 20  // bytes of a workbook or a CSV file
-	maxMembers = 1000      // of a workbook
-	maxXML     = 256 << 20 // bytes of all parts of a workbook that are read, unpacked
-	maxText    = 64 << 20  // bytes of all cells together
-	maxSheets  = 256       // of a workbook
+	maxMembers = 1000 // of a workbook
+	maxSheets  = 256  // of a workbook
 	maxColumns = 256
 	maxRow     = 1 << 20    // the last row that Excel has
 	maxCell    = 4 * 32_767 // bytes; 32,767 characters are what Excel holds in a cell
 )
+
+// bounds are those of a whole table, in bytes.
+type bounds struct {
+	file int // a workbook or a CSV file
+	xml  int // all parts of a workbook that are read, unpacked
+	text int // all cells
+}
+
+var tableBounds = bounds{file: 32 << 20, xml: 256 << 20, text: 64 << 20}
 
 const byteOrderMark = "\ufeff"
 
@@ -72,29 +78,33 @@ func (r *Row) Errorf(format string, args ...any) error {
 // An error of row is returned as it is; any other says the part of the workbook
 // or the line. A table without any row is no error.
 func Read(r io.Reader, row func(*Row) error) error {
-	br := bufio.NewReader(io.LimitReader(r, maxFile+1))
+	return (&table{row: row, bounds: tableBounds}).read(r)
+}
+
+// table is a table that is being read.
+type table struct {
+	bounds
+	row  func(*Row) error
+	size int // bytes of the cells so far
+}
+
+func (t *table) read(r io.Reader) error {
+	br := bufio.NewReader(io.LimitReader(r, int64(t.file)+1))
 	head, err := br.Peek(4)
 	if err != nil && err != io.EOF {
 		return err
 	}
-	t := &table{row: row}
 	if string(head) == "PK\x03\x04" { // APPNOTE.TXT 4.3.7
 		file, err := io.ReadAll(br)
 		if err != nil {
 			return err
 		}
-		if len(file) > maxFile {
-			return fmt.Errorf("a workbook of more than %d bytes", maxFile)
+		if len(file) > t.file {
+			return fmt.Errorf("a workbook of more than %d bytes", t.file)
 		}
 		return t.workbook(file)
 	}
 	return t.csv(br)
-}
-
-// table counts what is read of one table.
-type table struct {
-	row  func(*Row) error
-	text int // bytes of the cells so far
 }
 
 // emit hands out a row unless it is blank.
@@ -107,8 +117,8 @@ func (t *table) emit(r Row) error {
 		}
 		last = i
 		blank = blank && strings.TrimSpace(cell) == ""
-		if t.text += len(cell); t.text > maxText {
-			return r.Errorf("cells of more than %d bytes in all", maxText)
+		if t.size += len(cell); t.size > t.text {
+			return r.Errorf("cells of more than %d bytes in all", t.text)
 		}
 		if len(cell) > maxCell {
 			return r.Errorf("column %d: a cell of more than %d bytes", i+1, maxCell)
@@ -133,8 +143,8 @@ func (t *table) csv(r *bufio.Reader) error {
 	in.Comma = delimiter(first)
 	for {
 		record, err := in.Read()
-		if counted.n > maxFile {
-			return fmt.Errorf("a CSV file of more than %d bytes", maxFile)
+		if counted.n > t.file {
+			return fmt.Errorf("a CSV file of more than %d bytes", t.file)
 		}
 		if err == io.EOF {
 			return nil

@@ -60,11 +60,9 @@ func TestCSVErrors(t *testing.T) {
 		{"not UTF-8", "a\n\x8d\x90\x8e\xa6,b\n", "line 2: column 1: not valid UTF-8: save the table as XLSX or as CSV in UTF-8"},
 		{"columns", "a\n" + strings.Repeat(",", 300) + "\n", "line 2: 301 columns, at most 256 are read"},
 		{"cell", "a\nb," + strings.Repeat("x", 140_000) + "\n", "line 2: column 2: a cell of more than 131068 bytes"},
-		{"text", strings.Repeat(strings.Repeat("x", 100_000)+"\n", 300), ""},
-		{"file", strings.Repeat(strings.Repeat("x", 100_000)+"\n", 340), "a CSV file of more than 33554432 bytes"},
 	} {
 		_, err := read(strings.NewReader(tt.text))
-		if err == nil != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
+		if err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %v, want %q", tt.name, err, tt.want)
 		}
 	}
@@ -148,7 +146,6 @@ func TestDates1904(t *testing.T) {
 
 func TestWorkbookErrors(t *testing.T) {
 	long := strings.Repeat("x", 100_000)
-	bomb := strings.Repeat("<!--"+long+"-->", 2700)
 	many := map[string]string{}
 	for i := range 1001 {
 		many[fmt.Sprint(i)] = ""
@@ -172,16 +169,10 @@ func TestWorkbookErrors(t *testing.T) {
 		{"cells out of order", "sheets/1.xml", `<worksheet><sheetData><row><c r="B1"/><c r="A1"/></row></sheetData></worksheet>`, "column 1 after 2"},
 		{"cell beyond", "sheets/1.xml", `<worksheet><sheetData><row><c r="IW1"><v>1</v></c></row></sheetData></worksheet>`, "a cell beyond column 256 that is not empty"},
 		{"long cell", "sheets/1.xml", `<worksheet><sheetData><row><c t="str"><v>` + long + long + `</v></c></row></sheetData></worksheet>`, `worksheet "S", row 1: column 1: a cell of more than 131068 bytes`},
-		{"text repeated", "sheets/1.xml", `<worksheet><sheetData>` + strings.Repeat(`<row><c t="s"><v>3</v></c></row>`, 700) + `</sheetData></worksheet>`, "cells of more than 67108864 bytes in all"},
-		{"strings", "xl/s.xml", "<sst>" + strings.Repeat("<si><t>"+long+"</t></si>", 700) + "</sst>", "of more than 67108864 bytes"},
 		{"empty strings", "xl/s.xml", "<sst>" + strings.Repeat("<si/>", 1<<20+1<<10) + "</sst>", "of more than 67108864 bytes"},
-		{"bomb", "xl/s.xml", bomb + "<sst/>", "parts of more than 268435456 bytes in all"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p := parts("")
-			if tt.name == "text repeated" {
-				p["xl/s.xml"] = "<sst><si/><si/><si/><si><t>" + long + "</t></si></sst>"
-			}
 			if p[tt.part] = tt.text; tt.text == "" {
 				delete(p, tt.part)
 			}
@@ -198,7 +189,6 @@ func TestWorkbookErrors(t *testing.T) {
 	}{
 		{"members", sheettest.Zip(t, many), "a workbook of 1001 parts, at most 1000 are read"},
 		{"cut", sheettest.Zip(t, parts(""))[:500], "workbook: zip"},
-		{"size", append([]byte("PK\x03\x04"), make([]byte, 32<<20)...), "a workbook of more than 33554432 bytes"},
 		{"case", sheettest.Zip(t, map[string]string{"a.xml": "", "A.XML": ""}), "twice"},
 	} {
 		if _, err := read(bytes.NewReader(tt.file)); err == nil || !strings.Contains(err.Error(), tt.want) {

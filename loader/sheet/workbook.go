@@ -18,7 +18,7 @@ import (
 type workbook struct {
 	*table
 	parts    map[string]*zip.File // by name in lower case: names of parts ignore case (part 2, 6.2.2)
-	left     int64                // bytes of XML that may still be unpacked
+	unpacked int                  // bytes of XML so far
 	base1904 bool                 // dates count from 1904
 	isDate   []bool               // by cell style
 	shared   []string             // the shared strings
@@ -34,7 +34,7 @@ func (t *table) workbook(file []byte) error {
 	if err != nil {
 		return fmt.Errorf("workbook: %w", err)
 	}
-	w := &workbook{table: t, parts: map[string]*zip.File{}, left: maxXML}
+	w := &workbook{table: t, parts: map[string]*zip.File{}}
 	for _, f := range zr.File {
 		name := strings.ToLower(f.Name)
 		if w.parts[name] != nil {
@@ -98,7 +98,7 @@ func (w *workbook) scan(name, root string, read func(*xmlstream.Scanner) error) 
 		return wrap(err)
 	}
 	defer rc.Close()
-	s := xmlstream.New(&limited{rc, &w.left})
+	s := xmlstream.New(&part{rc, w})
 	if _, err := s.Next(); err != nil {
 		return wrap(err)
 	}
@@ -123,16 +123,16 @@ type rowError struct{ err error }
 
 func (e *rowError) Error() string { return e.err.Error() }
 
-// limited reads until left is used up.
-type limited struct {
-	r    io.Reader
-	left *int64
+// part reads a part of the workbook w and counts what is unpacked.
+type part struct {
+	r io.Reader
+	w *workbook
 }
 
-func (l *limited) Read(p []byte) (int, error) {
-	n, err := l.r.Read(p)
-	if *l.left -= int64(n); *l.left < 0 {
-		return 0, fmt.Errorf("parts of more than %d bytes in all", maxXML)
+func (p *part) Read(b []byte) (int, error) {
+	n, err := p.r.Read(b)
+	if p.w.unpacked += n; p.w.unpacked > p.w.xml {
+		return 0, fmt.Errorf("parts of more than %d bytes in all", p.w.xml)
 	}
 	return n, err
 }
