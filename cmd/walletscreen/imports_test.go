@@ -80,6 +80,7 @@ var rooms = []room{
 		path: "loader/fbi", ours: []string{"screen", "screen/address", "loader/prose"}, others: []string{"golang.org/x/net/html"},
 		never: parserNever, unreachable: parserUnreachable,
 	},
+	{path: "loader/opensanctions", ours: []string{"screen", "screen/address"}, never: parserNever, unreachable: parserUnreachable},
 	{path: "loader/un", ours: []string{"screen", "loader/prose", "loader/xmlstream"}, never: parserNever, unreachable: parserUnreachable},
 	{path: "loader/builtin", ours: []string{"screen"}, never: parserNever, unreachable: parserUnreachable},
 	{path: "loader/builtin/make", ours: []string{"screen", "loader"}},
