@@ -25,7 +25,7 @@
 //     to the end of that day.
 //
 // The list is advisory as a whole. It mixes designations with the findings of
-// police and volunteers, an order of a merge may be wrong, and neither data set nor
+// police and volunteers, two entities may be merged in error, and neither data set nor
 // topic says for certain which law binds whom: whoever is bound by a designation
 // must load the list of the authority itself.
 package opensanctions
