@@ -81,6 +81,11 @@ var rooms = []room{
 	{path: "loader/jp", ours: []string{"screen", "screen/address", "loader/sheet"}, never: parserNever, unreachable: parserUnreachable},
 	{path: "loader/sheet", ours: []string{"loader/xmlstream"}, never: parserNever, unreachable: parserUnreachable},
 	{path: "loader/sheet/sheettest"},
+	{
+		path: "loader/fbi", ours: []string{"screen", "screen/address", "loader/prose"}, others: []string{"golang.org/x/net/html"},
+		never: parserNever, unreachable: parserUnreachable,
+	},
+	{path: "loader/opensanctions", ours: []string{"screen", "screen/address"}, never: parserNever, unreachable: parserUnreachable},
 	{path: "loader/un", ours: []string{"screen", "loader/prose", "loader/xmlstream"}, never: parserNever, unreachable: parserUnreachable},
 	{path: "loader/ofac", ours: []string{"screen", "screen/address", "loader/xmlstream"}, never: parserNever, unreachable: parserUnreachable},
 	{path: "loader/freetext", ours: []string{"screen", "screen/address"}, never: parserNever, unreachable: parserUnreachable},

@@ -38,7 +38,8 @@ type Rows struct {
 	// Unexpected counts Misprint, Unread and NoAddress.
 	Unexpected map[string]int
 
-	seen map[row]bool
+	seen    map[row]bool
+	printed map[row]bool // those of seen, without symbol
 }
 
 type row struct{ text, tag, symbol string }
@@ -72,14 +73,46 @@ func (r *Rows) Read(text string) {
 	}
 }
 
+// ReadCell adds the addresses of a text that is to be one address, as an item of a
+// list of addresses is: formats that need a label elsewhere need none here. What
+// stands among the rows already, with whatever label, is not added.
+func (r *Rows) ReadCell(text string) {
+	cell := address.ScanCell(text)
+	for i := range cell.Found {
+		r.addNew(cell.Found[i].Text, cell.Found[i].Tag)
+	}
+	if cell.Other == "" {
+		return
+	}
+	if misprint(cell.Other, cell.Reason) || len(cell.Other) >= minMisprint && len(strings.Fields(cell.Other)) == 1 {
+		if r.addNew(cell.Other, cell.Tag) {
+			r.count(Misprint)
+		}
+		return
+	}
+	r.count(Unread)
+}
+
+// addNew adds a row without a label unless there is one of that text and tag, and
+// reports whether it did.
+func (r *Rows) addNew(text, tag string) bool {
+	key := row{text: text, tag: tag}
+	if r.printed[key] {
+		return false
+	}
+	r.add(key)
+	return true
+}
+
 func (r *Rows) add(key row) {
 	if r.seen[key] {
 		return
 	}
 	if r.seen == nil {
-		r.seen = make(map[row]bool)
+		r.seen, r.printed = make(map[row]bool), make(map[row]bool)
 	}
 	r.seen[key] = true
+	r.printed[row{text: key.text, tag: key.tag}] = true
 	r.Addresses = append(r.Addresses, screen.PublishedAddress{Text: key.text, Tag: key.tag, Symbol: key.symbol})
 }
 

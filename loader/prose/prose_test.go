@@ -76,3 +76,21 @@ func TestRead(t *testing.T) {
 		}
 	}
 }
+
+func TestReadCell(t *testing.T) {
+	const solana = "4Nd1mBQtrMJVYVfKf2PJy9NZUZdTAsp7D4xWLs4gDB4T"
+	var rows prose.Rows
+	rows.Read("Ethereum: " + evm + ", Bitcoin " + misprint)
+	for _, cell := range []string{evm, solana, " " + pooled + " (Address tag 7)*", misprint, hash, "see below", "", "-"} {
+		rows.ReadCell(cell)
+	}
+	want := []screen.PublishedAddress{
+		{Text: evm, Symbol: "Ethereum"}, {Text: misprint}, {Text: solana}, {Text: pooled, Tag: "7"}, {Text: hash},
+	}
+	if diff := cmp.Diff(want, rows.Addresses); diff != "" {
+		t.Errorf("rows (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(map[string]int{prose.Misprint: 2, prose.Unread: 1}, rows.Unexpected); diff != "" {
+		t.Errorf("unexpected (-want +got):\n%s", diff)
+	}
+}

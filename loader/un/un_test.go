@@ -169,7 +169,7 @@ func TestShared(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// One comment speaks of cryptocurrency.
+	// Wallet is the name of somebody's mother.
 	want := &screen.Publication{PublishedOn: 20260227, Records: 1003, Unexpected: map[string]int{prose.NoAddress: 1}}
 	if diff := cmp.Diff(want, pub); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
