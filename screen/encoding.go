@@ -471,6 +471,9 @@ func (s *Snapshot) complete() error {
 			return fmt.Errorf("party %q without facts or addresses", p.UID)
 		}
 		for next < len(s.listings) && s.listings[next].Party == i {
+			if l := &s.listings[next]; l.Listed < p.Versions[0].Since {
+				return fmt.Errorf("party %q listed by publication %s, its facts since %s", p.UID, l.Listed, p.Versions[0].Since)
+			}
 			next++
 		}
 	}
