@@ -68,6 +68,7 @@ func (s *Snapshot) backfill(list List, pub *Publication) (*Snapshot, *Changes, e
 		m.add(s.printed(li, Ordinal(n)))
 		m.next.lists[li].Current().Rows = state.At(Ordinal(n)).Rows
 	}
+	m.takeDates(s, Ordinal(place+1))
 	m.next.seal()
 	return m.next, changes, nil
 }

@@ -287,10 +287,7 @@ func (m *merge) add(pub *Publication) *Changes {
 	// Every party of a publication has a row in it.
 	m.changes.PartiesDelisted = len(before) + m.changes.PartiesListed - len(pub.Parties)
 	for _, changes := range [][]Change{m.changes.Listed, m.changes.Delisted, m.changes.Amended} {
-		slices.SortStableFunc(changes, func(a, b Change) int {
-			return cmp.Or(cmp.Compare(a.UID, b.UID), cmp.Compare(a.Text, b.Text), cmp.Compare(a.Symbol, b.Symbol),
-				cmp.Compare(a.Tag, b.Tag), cmp.Compare(a.Kind, b.Kind))
-		})
+		slices.SortStableFunc(changes, compareChanges)
 	}
 	m.changes.tellKinds(state.Kind)
 	return m.changes
@@ -340,6 +337,11 @@ func (c *Changes) tellKinds(list Kind) {
 
 func keyOf(party int, a *PublishedAddress) rowKey {
 	return rowKey{party, a.Text, a.Symbol, a.Tag, a.ListedOn, a.Kind}
+}
+
+func compareChanges(a, b Change) int {
+	return cmp.Or(cmp.Compare(a.UID, b.UID), cmp.Compare(a.Text, b.Text), cmp.Compare(a.Symbol, b.Symbol),
+		cmp.Compare(a.Tag, b.Tag), cmp.Compare(a.Kind, b.Kind))
 }
 
 func compareKeys(a, b rowKey) int {
