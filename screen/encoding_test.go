@@ -227,6 +227,7 @@ func TestDecodeStrict(t *testing.T) {
 		{"party without facts", "facts\t2\t\tName\t\n", "", "address record out of place"},
 		{"party without addresses", "address\t2\t-\tx\tXBT\t\t\t\t\t\nlist", "list", "counts"},
 		{"party without addresses, counted so", "address\t2\t-\tx\tXBT\t\t\t\t\t\nlist\tb\tinternal\t\t\t\npublication\t2024-01-01\t3333333333333333333333333333333333333333333333333333333333333333\t0\t0\nend\t2\t2\t4", "end\t1\t2\t3", `party "2" without facts or addresses`},
+		{"party listed before its facts", "address\t2\t-\tx\tXBT\t\t\t\t\t\nlist", "address\t1\t-\tx\tXBT\t\t\t\t\t\nlist", `party "2" listed by publication 1, its facts since 2`},
 		{"facts since no publication", "facts\t1", "facts\t-", "facts of party"},
 		{"facts since a publication to come", "facts\t2\t\tOther", "facts\t3\t\tOther", `no publication "3"`},
 		{"facts since publication 0", "facts\t1", "facts\t0", `no publication "0"`},
