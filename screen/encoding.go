@@ -28,13 +28,15 @@ import (
 //	alias        strong|weak type name
 //	entry        date legal_basis
 //	kind         kind
+//	added        date
 //	address      listed delisted text symbol tag listed_on delisted_on reliability comment [source_id ...]
 //	end          lists parties listings
 //
 // A list is followed by its publications, oldest first, then its parties by
 // UID; a party by the versions of its facts, each with its programs (publisher's
 // order), aliases and entries (sorted), then by its addresses. Before an address
-// stands its kind, if that is not its list's. since, listed and
+// stand its kind, if that is not its list's, and the day on which its publisher
+// says that it was added, if that is known. since, listed and
 // delisted are ordinals of the list's publications; "-" is no publication.
 // Dates are ISO 8601 or empty.
 //
@@ -72,6 +74,9 @@ func (s *Snapshot) encode() []byte {
 				l := &s.listings[listing]
 				if l.Kind != KindUnspecified {
 					e.line("kind", l.Kind.String())
+				}
+				if l.AddedOn != 0 {
+					e.line("added", l.AddedOn.String())
 				}
 				e.fields("address", l.Listed.String(), l.Delisted.String(), l.Text, l.Symbol, l.Tag,
 					l.ListedOn.String(), l.DelistedOn.String(), l.Reliability, l.Comment)
@@ -168,7 +173,8 @@ type decoder struct {
 
 // ahead is what the lines before an address say of it.
 type ahead struct {
-	kind Kind
+	kind  Kind
+	added Date
 }
 
 // next reads one line into d.fields; the record's name is d.fields[0].
@@ -236,10 +242,11 @@ func (d *decoder) snapshot() (*Snapshot, error) {
 		if err := d.next(); err != nil {
 			return nil, err
 		}
-		if d.ahead != (ahead{}) && d.fields[0] != "kind" && d.fields[0] != "address" {
-			return nil, fmt.Errorf("%s record out of place", d.fields[0])
+		name := d.fields[0]
+		if d.ahead != (ahead{}) && name != "kind" && name != "added" && name != "address" {
+			return nil, fmt.Errorf("%s record out of place", name)
 		}
-		if d.fields[0] == "end" {
+		if name == "end" {
 			break
 		}
 		if err := d.record(s); err != nil {
@@ -258,7 +265,7 @@ func (d *decoder) snapshot() (*Snapshot, error) {
 
 // fieldCounts is how many fields each record has, its name among them; address
 // may have more.
-var fieldCounts = map[string]int{"list": 6, "publication": 5, "party": 2, "facts": 5, "program": 2, "alias": 4, "entry": 3, "kind": 2, "address": 10}
+var fieldCounts = map[string]int{"list": 6, "publication": 5, "party": 2, "facts": 5, "program": 2, "alias": 4, "entry": 3, "kind": 2, "added": 2, "address": 10}
 
 // record adds one line to s.
 func (d *decoder) record(s *Snapshot) error {
@@ -286,7 +293,7 @@ func (d *decoder) record(s *Snapshot) error {
 	case name == "publication" && (list == nil || party != nil),
 		name == "party" && (list == nil || len(list.Publications) == 0),
 		name == "facts" && (party == nil || len(s.listings) > 0 && s.listings[len(s.listings)-1].Party == len(s.parties)-1),
-		(name == "program" || name == "alias" || name == "entry" || name == "kind" || name == "address") && facts == nil:
+		(name == "program" || name == "alias" || name == "entry" || name == "kind" || name == "added" || name == "address") && facts == nil:
 		return fmt.Errorf("%s record out of place", name)
 	}
 	f := d.fields[1:]
@@ -362,13 +369,22 @@ func (d *decoder) record(s *Snapshot) error {
 			return fmt.Errorf("address of kind %s, which is the list's", kind)
 		}
 		d.ahead.kind = kind
+	case "added":
+		on, err := ParseDate(f[0])
+		if err != nil {
+			return err
+		}
+		d.ahead.added = on
 	case "address":
 		l, err := decodeListing(f, list)
 		if err != nil {
 			return err
 		}
-		l.Kind = d.ahead.kind
+		l.Kind, l.AddedOn = d.ahead.kind, d.ahead.added
 		d.ahead = ahead{}
+		if l.AddedOn != 0 && !list.canHaveAdded(&l, l.AddedOn) {
+			return fmt.Errorf("address listed by publication %s cannot have been added on %s", l.Listed, l.AddedOn)
+		}
 		l.Party = len(s.parties) - 1
 		if n := len(s.listings); n > 0 {
 			before := &s.listings[n-1]
@@ -471,6 +487,9 @@ func (s *Snapshot) complete() error {
 			return fmt.Errorf("party %q without facts or addresses", p.UID)
 		}
 		for next < len(s.listings) && s.listings[next].Party == i {
+			if l := &s.listings[next]; l.Listed < p.Versions[0].Since {
+				return fmt.Errorf("party %q listed by publication %s, its facts since %s", p.UID, l.Listed, p.Versions[0].Since)
+			}
 			next++
 		}
 	}

@@ -227,6 +227,7 @@ func TestDecodeStrict(t *testing.T) {
 		{"party without facts", "facts\t2\t\tName\t\n", "", "address record out of place"},
 		{"party without addresses", "address\t2\t-\tx\tXBT\t\t\t\t\t\nlist", "list", "counts"},
 		{"party without addresses, counted so", "address\t2\t-\tx\tXBT\t\t\t\t\t\nlist\tb\tinternal\t\t\t\npublication\t2024-01-01\t3333333333333333333333333333333333333333333333333333333333333333\t0\t0\nend\t2\t2\t4", "end\t1\t2\t3", `party "2" without facts or addresses`},
+		{"party listed before its facts", "address\t2\t-\tx\tXBT\t\t\t\t\t\nlist", "address\t1\t-\tx\tXBT\t\t\t\t\t\nlist", `party "2" listed by publication 1, its facts since 2`},
 		{"facts since no publication", "facts\t1", "facts\t-", "facts of party"},
 		{"facts since a publication to come", "facts\t2\t\tOther", "facts\t3\t\tOther", `no publication "3"`},
 		{"facts since publication 0", "facts\t1", "facts\t0", `no publication "0"`},
@@ -357,6 +358,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add(Empty().Encoding())
 	f.Add([]byte(small))
 	f.Add(handmade(f, inOrder).Encoding())
+	f.Add(partial(f).Encoding())
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if len(data) > 64<<10 {
 			t.Skip("longer than what one run should take")
@@ -371,16 +373,36 @@ func FuzzDecode(f *testing.F) {
 		if again := s.encode(); !bytes.Equal(again, data) {
 			t.Errorf("encodes again as %q", again)
 		}
-		// What decodes can be screened against and be merged into.
+		// What decodes can be screened against, be merged into and be dated.
+		screener := NewIndex(s).Screener(Query{Today: 20250101, AsOf: 20230101})
+		var dates []RowDate
+		for i := range s.Listings() {
+			l := &s.Listings()[i]
+			screener.Screen(l.Text, new(Result))
+			from, _ := s.Interval(l)
+			dates = append(dates, RowDate{UID: s.PartyOf(l).UID, Text: l.Text, Symbol: l.Symbol, Tag: l.Tag, AddedOn: from})
+		}
 		for _, list := range s.Lists() {
-			NewIndex(s).Screener(Query{Today: 20250101}).Screen("x", new(Result))
+			decodes := func(next *Snapshot, err error) {
+				if err != nil {
+					return
+				}
+				again, err := Decode(next.Encoding())
+				if err != nil {
+					t.Fatalf("after a change: %v", err)
+				}
+				if diff := cmp.Diff(next, again, sameContent); diff != "" {
+					t.Errorf("after a change, decoded (-want +got):\n%s", diff)
+				}
+			}
 			next, _, err := s.Merge(list.List, &Publication{List: list.ID, PublishedOn: 99991231, Digest: Digest{1}})
-			if err != nil {
-				continue
+			decodes(next, err)
+			for _, on := range []Date{10000101, list.Current().PublishedOn} {
+				next, _, err = s.Backfill(list.List, &Publication{List: list.ID, PublishedOn: on, Digest: Digest{1}})
+				decodes(next, err)
 			}
-			if _, err := Decode(next.Encoding()); err != nil {
-				t.Errorf("after a merge: %v", err)
-			}
+			next, _, err = s.DateRows(list.ID, dates)
+			decodes(next, err)
 		}
 	})
 }

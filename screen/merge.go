@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -68,8 +67,8 @@ func (s *Snapshot) Merge(list List, pub *Publication) (*Snapshot, *Changes, erro
 	li, known := s.listIndex(list.ID)
 	if known {
 		state := &s.lists[li]
-		if state.Kind != list.Kind {
-			return nil, nil, fmt.Errorf("merging publication of %s: kind %s, the snapshot has it as %s", list.ID, list.Kind, state.Kind)
+		if err := sameKind(state, list); err != nil {
+			return nil, nil, fmt.Errorf("merging publication of %s: %w", list.ID, err)
 		}
 		if state.Current().Digest == pub.Digest {
 			return s, &Changes{List: list.ID, Unchanged: true}, nil
@@ -165,6 +164,13 @@ func checkDate(d Date) error {
 	}
 	if _, err := ParseDate(d.String()); err != nil {
 		return fmt.Errorf("no such date: %s", d)
+	}
+	return nil
+}
+
+func sameKind(state *ListState, list List) error {
+	if state.Kind != list.Kind {
+		return fmt.Errorf("kind %s, the snapshot has it as %s", list.Kind, state.Kind)
 	}
 	return nil
 }
@@ -265,21 +271,23 @@ func (m *merge) add(pub *Publication) *Changes {
 			m.changes.Listed = append(m.changes.Listed, m.change(party, &a.PublishedAddress, ""))
 		}
 	}
-	for _, key := range slices.SortedFunc(maps.Keys(m.current), compareKeys) {
+	var gone []rowKey
+	for key := range m.current {
 		if !seen[key] {
-			l := &m.next.listings[m.current[key]]
-			l.Delisted = m.ordinal
-			delete(m.current, key)
-			m.changes.Delisted = append(m.changes.Delisted, m.change(l.Party, &l.PublishedAddress, ""))
+			gone = append(gone, key)
 		}
+	}
+	slices.SortFunc(gone, compareKeys)
+	for _, key := range gone {
+		l := &m.next.listings[m.current[key]]
+		l.Delisted = m.ordinal
+		delete(m.current, key)
+		m.changes.Delisted = append(m.changes.Delisted, m.change(l.Party, &l.PublishedAddress, ""))
 	}
 	// Every party of a publication has a row in it.
 	m.changes.PartiesDelisted = len(before) + m.changes.PartiesListed - len(pub.Parties)
 	for _, changes := range [][]Change{m.changes.Listed, m.changes.Delisted, m.changes.Amended} {
-		slices.SortStableFunc(changes, func(a, b Change) int {
-			return cmp.Or(cmp.Compare(a.UID, b.UID), cmp.Compare(a.Text, b.Text), cmp.Compare(a.Symbol, b.Symbol),
-				cmp.Compare(a.Tag, b.Tag), cmp.Compare(a.Kind, b.Kind))
-		})
+		slices.SortStableFunc(changes, compareChanges)
 	}
 	m.changes.tellKinds(state.Kind)
 	return m.changes
@@ -329,6 +337,11 @@ func (c *Changes) tellKinds(list Kind) {
 
 func keyOf(party int, a *PublishedAddress) rowKey {
 	return rowKey{party, a.Text, a.Symbol, a.Tag, a.ListedOn, a.Kind}
+}
+
+func compareChanges(a, b Change) int {
+	return cmp.Or(cmp.Compare(a.UID, b.UID), cmp.Compare(a.Text, b.Text), cmp.Compare(a.Symbol, b.Symbol),
+		cmp.Compare(a.Tag, b.Tag), cmp.Compare(a.Kind, b.Kind))
 }
 
 func compareKeys(a, b rowKey) int {
@@ -417,7 +430,7 @@ func (m *merge) amendParty(party int, published *PublishedParty) {
 	if strings.EqualFold(old.Name, facts.Name) {
 		facts.Name = old.Name
 	}
-	if slices.EqualFunc(sortedAliases(old.Aliases), sortedAliases(facts.Aliases), sameAlias) {
+	if !slices.Equal(old.Aliases, facts.Aliases) && slices.EqualFunc(sortedAliases(old.Aliases), sortedAliases(facts.Aliases), sameAlias) {
 		facts.Aliases = old.Aliases
 	}
 	what := factsDiffer(old, &facts)

@@ -77,6 +77,7 @@ type Listing struct {
 	Party    int     // index in Snapshot.Parties
 	Listed   Ordinal // first publication that carries it
 	Delisted Ordinal // first publication that no longer does; 0 while listed
+	AddedOn  Date    // when its publisher's own record of changes says that it was added; 0 when that is not known
 	PublishedAddress
 }
 
@@ -131,16 +132,20 @@ func (s *Snapshot) PartyOf(l *Listing) *Party { return &s.parties[l.Party] }
 
 // Interval returns the days on which a listing counts: from the first to the
 // day before until. until is 0 while no end is known. The dates that a list
-// prints for the row itself come before those of its publications; a row that
-// turned from another kind counts from the publication that says so.
+// prints for the row itself come before those of its publications, and so does
+// the day on which the publisher's own record of changes says that it was added.
+// A row that turned from another kind counts from the publication that says so.
 func (s *Snapshot) Interval(l *Listing) (from, until Date) {
 	list := s.ListOf(l)
 	from = list.At(l.Listed).PublishedOn
-	if l.ListedOn != 0 {
+	switch {
+	case l.ListedOn != 0:
 		from = l.ListedOn
 		if p := list.At(s.otherKindUntil(l)); p != nil {
 			from = max(from, p.PublishedOn)
 		}
+	case l.AddedOn != 0:
+		from = l.AddedOn
 	}
 	until = l.DelistedOn
 	if p := list.At(l.Delisted); p != nil && (until == 0 || p.PublishedOn < until) {

@@ -56,7 +56,7 @@ func listing(s *screen.Snapshot, l *screen.Listing, on screen.Date) *pb.Listing 
 		ListedOn:    from.String(),
 		DelistedOn:  until.String(),
 		// A date that the list prints for the row is no first sight of ours.
-		ListedBefore: l.Listed == 1 && l.ListedOn == 0,
+		ListedBefore: l.ListedBefore(),
 	}
 	if m.SourceUrl == "" {
 		m.SourceUrl = list.URL
