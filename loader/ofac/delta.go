@@ -138,7 +138,8 @@ func (d *Delta) actions(uid, text string) (added, removed bool) {
 // for all of its addresses; else the first of those of the feature, its value and
 // the features as a whole. An entity without one was changed in what stands in
 // it. A value with an attribute oldValue is two addresses: the old one removed,
-// the new one added.
+// the new one added. No published document with a changed address has been seen
+// so far, so every place that may carry it is looked at.
 func ParseDelta(r io.Reader) (*Delta, error) {
 	s, err := begin(r)
 	if err != nil {
