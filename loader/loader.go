@@ -1,8 +1,9 @@
-// Package loader imports publications: it reads a publisher's document, parses
+// Package loader imports publications: it fetches a publisher's document, parses
 // it, guards against what looks like an accident, merges it into the newest
 // snapshot and publishes the result.
 //
-// An import changes all that a publication changes, or nothing.
+// An import changes all that a publication changes, or nothing. A list that fails
+// or is slow does not stop another.
 package loader
 
 import (
@@ -11,20 +12,29 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
+	"sync"
+	"time"
 
+	"walletscreen/loader/fetch"
+	"walletscreen/loader/ofac"
 	"walletscreen/screen"
 )
 
 // A Store is where snapshots are published.
 type Store interface {
 	// Current returns the snapshot that is served, an empty one when none is, and
-	// what is known of its lists.
+	// when its lists were last compared with their publishers.
 	Current(ctx context.Context) (*screen.Snapshot, map[screen.ListID]screen.Verification, error)
 	// Publish makes next current if previous still is, and returns it under its
 	// sequence number; screen.ErrConflict if it is not.
 	Publish(ctx context.Context, previous, next *screen.Snapshot, verified map[screen.ListID]screen.Verification) (*screen.Snapshot, error)
-	// Verify records that lists of s had not changed.
+	// Verify records when lists of s were last compared, and what is held of them.
 	Verify(ctx context.Context, s *screen.Snapshot, verified map[screen.ListID]screen.Verification) error
+	// Claim reserves a name among all loaders of this store for the given time, or
+	// until release is called, and keeps it reserved meanwhile. ok is false if
+	// another has it.
+	Claim(ctx context.Context, name string) (release func(), ok bool, err error)
 }
 
 // Options of a run.
@@ -32,12 +42,25 @@ type Options struct {
 	// Sources are what to import. Several of one list are imported in order of
 	// their publications' dates, those of one date in the order given.
 	Sources []Source
+	// Every is how often runs are made, 0 for a single one. A publisher is not asked
+	// more often than that, nor than its list's Poll.
+	Every time.Duration
 	// DryRun says what would change and changes nothing.
 	DryRun bool
 	// Release lets through what a guard would hold.
 	Release bool
-	// UserAgent is sent to publishers.
-	UserAgent string
+	// Backfill puts publications that are older than the newest into the history of
+	// their list. What is listed now does not change.
+	Backfill bool
+	// Reconcile are second documents of a list's publication, in another format. A
+	// publication that does not have the same parties and addresses in both is held.
+	Reconcile []Source
+	// Deltas are a publisher's files of what its publications changed.
+	Deltas []Source
+	// Fetch fetches documents; nil means a usable one.
+	Fetch *fetch.Fetcher
+	// Timeout bounds the import of one list; 0 means 20 minutes.
+	Timeout time.Duration
 }
 
 // Outcome is how the import of one list ended.
@@ -46,6 +69,7 @@ type Outcome string
 const (
 	Published Outcome = "published" // a new snapshot holds it
 	Unchanged Outcome = "unchanged" // the snapshot holds it already
+	NotDue    Outcome = "not-due"   // it was compared with its publisher lately
 	Held      Outcome = "held"      // a guard stopped it; an operator may release it
 	Failed    Outcome = "failed"    // it could not be read, or not be published
 	Differs   Outcome = "differs"   // a dry run found something to publish
@@ -59,68 +83,258 @@ type Report struct {
 	// wrong afterwards, when old snapshots were retired.
 	Err error
 	// Snapshot is the snapshot that holds the list after the run: the new one, or
-	// the one that was current.
+	// the one that was current. Nil if the store could not be asked.
 	Snapshot *screen.Snapshot
 	// Changes are what each publication changed, in the order they were merged.
 	Changes []*screen.Changes
+	// Source is where the newest publication was read.
+	Source string
+	// Held is what a guard stopped; nil if nothing.
+	Held *screen.Held
+	// Released says why what a guard would have stopped went through, "" if nothing
+	// was to be released.
+	Released string
+	// Unexpected counts what the documents hold that this program has no rule for.
+	Unexpected map[string]int
+	// Size is how many bytes came, and Took how long it took.
+	Size int64
+	Took time.Duration
 }
 
-// maxConflicts is how often a run begins anew because another loader published
+// maxConflicts is how often an import begins anew because another loader published
 // meanwhile.
-const maxConflicts = 10
+const maxConflicts = 20
 
-// Run imports every source, list by list, and reports on each list in order of
-// the sources. A list that fails does not stop the others. The error is for what
-// concerns them all.
+// defaultTimeout bounds the import of one list: the slowest download seen of a
+// publisher (12 KB/s for the 8 MB archive) with room.
+const defaultTimeout = 20 * time.Minute
+
+// run is one run.
+type run struct {
+	Options
+	store Store
+	// deltas read the delta files that an operator gave for a list, once.
+	deltas map[screen.ListID]func() ([]*ofac.Delta, error)
+
+	// publishing is held while a list is merged and published: lists of one run
+	// would only be in each other's way.
+	publishing sync.Mutex
+}
+
+// Run imports every source, the lists side by side, and reports on each list in
+// order of the sources. A list that fails does not stop the others. The error is
+// for what concerns them all.
 func Run(ctx context.Context, store Store, o Options) ([]Report, error) {
-	var order []screen.ListID
-	sources := map[screen.ListID][]Source{}
-	for _, src := range o.Sources {
-		if sources[src.List] == nil {
-			order = append(order, src.List)
-		}
-		sources[src.List] = append(sources[src.List], src)
+	if o.Fetch == nil {
+		o.Fetch = new(fetch.Fetcher)
 	}
+	r := &run{Options: o, store: store, deltas: map[screen.ListID]func() ([]*ofac.Delta, error){}}
+	order, sources := byList(o.Sources)
 	if len(order) == 0 {
 		return nil, errors.New("nothing to load")
 	}
-	var reports []Report
-	for _, id := range order {
-		reports = append(reports, importList(ctx, store, id, sources[id], o))
-	}
-	return reports, nil
-}
-
-func importList(ctx context.Context, store Store, id screen.ListID, sources []Source, o Options) Report {
-	report := Report{List: id}
-	documents, err := readAll(ctx, sources, o.UserAgent)
-	if err == nil {
-		for range maxConflicts {
-			if err = report.publish(ctx, store, documents, o); !errors.Is(err, screen.ErrConflict) {
-				break
+	for _, more := range [][]Source{o.Reconcile, o.Deltas} {
+		for _, src := range more {
+			if sources[src.List] == nil {
+				return nil, fmt.Errorf("list %s is not among those to load", src.List)
 			}
 		}
 	}
-	report.Err = err
+	for _, src := range o.Deltas {
+		r.deltas[src.List] = sync.OnceValues(func() ([]*ofac.Delta, error) {
+			ctx, cancel := context.WithTimeout(ctx, cmp.Or(r.Timeout, defaultTimeout))
+			defer cancel()
+			return r.readDeltas(ctx, src.List)
+		})
+	}
+	reports := make([]Report, len(order))
+	var group sync.WaitGroup
+	for i, id := range order {
+		group.Go(func() { reports[i] = r.list(ctx, id, sources[id]) })
+	}
+	group.Wait()
+	return reports, nil
+}
+
+// byList groups sources by list, and returns the lists in the order of the sources.
+func byList(sources []Source) (order []screen.ListID, grouped map[screen.ListID][]Source) {
+	grouped = map[screen.ListID][]Source{}
+	for _, src := range sources {
+		if grouped[src.List] == nil {
+			order = append(order, src.List)
+		}
+		grouped[src.List] = append(grouped[src.List], src)
+	}
+	return order, grouped
+}
+
+// list imports one list.
+func (r *run) list(ctx context.Context, id screen.ListID, sources []Source) Report {
+	began := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(r.Timeout, defaultTimeout))
+	defer cancel()
+	report := Report{List: id}
+	err := r.load(ctx, &report, sources)
+	report.Err, report.Took = err, time.Since(began)
 	var held *heldError
 	switch {
 	case errors.As(err, &held):
-		report.Outcome = Held
+		report.Outcome, report.Held, report.Released = Held, &held.held, ""
 	case err != nil && report.Outcome != Published:
 		report.Outcome = Failed
 	}
 	return report
 }
 
-// readAll reads the publications of one list, oldest first.
-func readAll(ctx context.Context, sources []Source, userAgent string) ([]*Document, error) {
+func (r *run) load(ctx context.Context, report *Report, sources []Source) error {
+	list, err := Lookup(report.List)
+	if err != nil {
+		return err
+	}
+	var before time.Time
+	if !r.DryRun {
+		var release func()
+		if release, before, err = r.claim(ctx, report.List); err != nil {
+			return err
+		}
+		defer release()
+	}
+	current, verified, err := r.store.Current(ctx)
+	if err != nil {
+		return fmt.Errorf("reading the current snapshot: %w", err)
+	}
+	report.Snapshot = current
+	known := verified[list.ID]
+	if r.compared(&list, sources, current, known, before) {
+		report.Outcome = NotDue
+		return nil
+	}
+	documents, err := r.read(ctx, &list, sources, current, known)
+	if errors.Is(err, errNotModified) {
+		return r.notModified(ctx, report, current, known)
+	}
+	if err != nil {
+		return err
+	}
+	for _, d := range documents {
+		report.Source = d.source
+		report.Size += d.size
+		for what, n := range d.Publication.Unexpected {
+			if report.Unexpected == nil {
+				report.Unexpected = map[string]int{}
+			}
+			report.Unexpected[what] += n
+		}
+	}
+	// What has to be asked of the publisher is asked now: from here on the other
+	// lists wait.
+	if read := r.deltas[list.ID]; read != nil {
+		_, _ = read() // whether that went well shows when it is needed
+	}
+	if _, _, err := r.mergeAll(ctx, report, current, documents); err != nil && !isHeld(err) {
+		return err
+	}
+	r.publishing.Lock()
+	defer r.publishing.Unlock()
+	for range maxConflicts {
+		if err = r.publish(ctx, report, documents); !errors.Is(err, screen.ErrConflict) {
+			break
+		}
+	}
+	return err
+}
+
+// claim waits until no other loader of this store imports the list. If it had to
+// wait, before is when the list had been compared with its publisher until then.
+func (r *run) claim(ctx context.Context, id screen.ListID) (release func(), before time.Time, err error) {
+	tick := time.NewTicker(250 * time.Millisecond)
+	defer tick.Stop()
+	for waits := 0; ; waits++ {
+		release, ok, err := r.store.Claim(ctx, string(id))
+		if ok {
+			return release, before, nil
+		}
+		if err != nil {
+			return nil, before, fmt.Errorf("asking whether another loader imports list %s: %w", id, err)
+		}
+		if waits == 0 {
+			_, verified, err := r.store.Current(ctx)
+			if err != nil {
+				return nil, before, fmt.Errorf("reading the current snapshot: %w", err)
+			}
+			// The list may never have been compared, and that is a time, too.
+			if before = verified[id].At; before.IsZero() {
+				before = time.Unix(0, 0)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return nil, before, fmt.Errorf("list %s: another loader imports it: %w", id, ctx.Err())
+		case <-tick.C:
+		}
+	}
+}
+
+// compared reports whether the publisher need not be asked: another loader did so
+// while this one waited for it, since before, or it is not time yet.
+func (r *run) compared(list *Registered, sources []Source, current *screen.Snapshot, known screen.Verification, before time.Time) bool {
+	own := slices.ContainsFunc(sources, func(s Source) bool { return len(s.Documents) > 0 })
+	if own || r.DryRun || r.Release || r.Backfill || known.Held != nil || known.At.IsZero() || current.List(list.ID) == nil {
+		return false
+	}
+	if !before.IsZero() && known.At.After(before) {
+		return true
+	}
+	// Runs are never quite as far apart as they are meant to be.
+	return r.Every > 0 && time.Since(known.At) < max(r.Every, list.Poll)*9/10
+}
+
+// notModified records that the publisher has nothing newer.
+func (r *run) notModified(ctx context.Context, report *Report, current *screen.Snapshot, known screen.Verification) error {
+	report.Outcome, report.Source = Unchanged, known.Source
+	known.At, known.Held = now(), nil
+	if r.DryRun {
+		return nil
+	}
+	err := r.store.Verify(ctx, current, map[screen.ListID]screen.Verification{report.List: known})
+	if errors.Is(err, screen.ErrConflict) {
+		// Another list was published meanwhile; is this one still what it was?
+		var next *screen.Snapshot
+		if next, _, err = r.store.Current(ctx); err == nil {
+			before, after := current.List(report.List), next.List(report.List)
+			if after == nil || before.Current().Digest != after.Current().Digest {
+				return errors.New("another loader published the list meanwhile")
+			}
+			return r.notModified(ctx, report, next, known)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("recording that nothing changed: %w", err)
+	}
+	report.Snapshot = current
+	return nil
+}
+
+// read reads the publications of one list, oldest first.
+func (r *run) read(ctx context.Context, list *Registered, sources []Source, current *screen.Snapshot, known screen.Verification) ([]*Document, error) {
+	if len(sources) > 1 || r.Release || r.Backfill || current.List(list.ID) == nil {
+		known = screen.Verification{} // read it whole
+	}
 	var all []*Document
 	for _, src := range sources {
-		doc, err := Read(ctx, src, userAgent)
+		var accept func(*Document) error
+		if len(src.Documents) == 0 {
+			// Of the publisher's locations one may be behind another.
+			accept = func(d *Document) error {
+				_, _, err := current.Merge(d.List, d.Publication)
+				return err
+			}
+		}
+		d, err := list.read(ctx, src, r.Fetch, known, accept)
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, doc)
+		all = append(all, d)
 	}
 	slices.SortStableFunc(all, func(a, b *Document) int {
 		return cmp.Compare(a.Publication.PublishedOn, b.Publication.PublishedOn)
@@ -128,91 +342,234 @@ func readAll(ctx context.Context, sources []Source, userAgent string) ([]*Docume
 	return all, nil
 }
 
+// mergeAll merges publications into a snapshot, if no guard stops one, and returns
+// the result with what the documents prove of it.
+func (r *run) mergeAll(ctx context.Context, report *Report, s *screen.Snapshot, documents []*Document) (*screen.Snapshot, map[screen.ListID]screen.Verification, error) {
+	report.Changes = nil
+	verified := map[screen.ListID]screen.Verification{}
+	for _, d := range documents {
+		merged, changes, err := r.merge(s, d)
+		if err != nil {
+			return nil, nil, err
+		}
+		report.Changes = append(report.Changes, changes)
+		if err := r.guard(ctx, report, s, d, changes); err != nil {
+			return nil, nil, err
+		}
+		if newest := merged.List(d.List.ID).Current(); newest.Digest == d.Publication.Digest {
+			verified[d.List.ID] = d.verification()
+		}
+		s = merged
+	}
+	return s, verified, nil
+}
+
 // publish merges publications into the current snapshot and publishes the
 // result, once.
-func (r *Report) publish(ctx context.Context, store Store, documents []*Document, o Options) error {
-	current, _, err := store.Current(ctx)
+func (r *run) publish(ctx context.Context, report *Report, documents []*Document) error {
+	current, known, err := r.store.Current(ctx)
 	if err != nil {
 		return fmt.Errorf("reading the current snapshot: %w", err)
 	}
-	r.Snapshot, r.Changes = current, nil
-	next := current
-	verified := map[screen.ListID]screen.Verification{}
-	for _, doc := range documents {
-		merged, changes, err := next.Merge(doc.List, doc.Publication)
-		if err != nil {
-			return err
-		}
-		r.Changes = append(r.Changes, changes)
-		if err := guard(doc, changes); err != nil && !o.Release {
-			return err
-		}
-		next = merged
-		verified[doc.List.ID] = doc.Verified
+	report.Snapshot = current
+	next, verified, err := r.mergeAll(ctx, report, current, documents)
+	if err != nil {
+		return r.hold(ctx, current, known[report.List], err)
+	}
+	next, dated, undated := r.date(report.List, next)
+	if dated != nil {
+		report.Changes = append(report.Changes, dated)
 	}
 	switch {
-	case next == current:
-		r.Outcome = Unchanged
-		if o.DryRun {
+	case next.Equal(current):
+		report.Outcome = Unchanged
+		if r.DryRun {
 			return nil
 		}
-		for _, doc := range documents {
-			doc.compared(current, verified)
+		for _, d := range documents {
+			d.compared(current, known[d.List.ID], verified)
 		}
-		if err := store.Verify(ctx, current, verified); err != nil {
-			r.Outcome = Failed
+		if err := r.store.Verify(ctx, current, verified); err != nil {
+			report.Outcome = Failed
 			return fmt.Errorf("recording that nothing changed: %w", err)
 		}
-	case o.DryRun:
-		r.Outcome = Differs
+		if undated != nil {
+			report.Outcome = Failed
+		}
+	case r.DryRun:
+		report.Outcome = Differs
 	default:
-		published, err := store.Publish(ctx, current, next, verified)
+		published, err := r.store.Publish(ctx, current, next, verified)
 		if published != nil {
-			r.Snapshot, r.Outcome = published, Published
+			report.Snapshot, report.Outcome = published, Published
 		}
 		if err != nil {
 			return fmt.Errorf("publishing: %w", err)
 		}
 	}
+	if undated != nil {
+		return fmt.Errorf("dating rows by delta files: %w", undated)
+	}
 	return nil
+}
+
+// merge merges a publication into a snapshot; one that is older than the newest
+// goes into the history if that is asked for.
+func (r *run) merge(s *screen.Snapshot, d *Document) (*screen.Snapshot, *screen.Changes, error) {
+	if list := s.List(d.List.ID); r.Backfill && list != nil && d.Publication.PublishedOn < list.Current().PublishedOn {
+		return s.Backfill(d.List, d.Publication)
+	}
+	merged, changes, err := s.Merge(d.List, d.Publication)
+	if errors.Is(err, screen.ErrSuperseded) && !r.Backfill {
+		err = fmt.Errorf("%s: %w (--backfill puts it into the history)", d.source, err)
+	}
+	return merged, changes, err
+}
+
+// guard stops a publication that breaches the limits of its list, unless that is
+// released: by the operator, or by the publisher's own word that what is missing
+// was removed. It judges a publication once for what the list held before.
+func (r *run) guard(ctx context.Context, report *Report, before *screen.Snapshot, d *Document, changes *screen.Changes) error {
+	if changes.Unchanged {
+		return nil
+	}
+	var base screen.Digest
+	if list := before.List(d.List.ID); list != nil {
+		base = list.Current().Digest
+	}
+	if d.judged == nil || d.judged.base != base {
+		d.judged = r.judge(ctx, before, d, changes)
+		d.judged.base = base
+	}
+	report.Released = cmp.Or(d.judged.released, report.Released)
+	if d.judged.held != nil {
+		return d.judged.held
+	}
+	return nil
+}
+
+// A judgement is what the guard makes of a publication.
+type judgement struct {
+	base     screen.Digest // of the publication before
+	held     *heldError    // nil if it may pass
+	released string        // why it may, "" if there was nothing to release
+}
+
+func (r *run) judge(ctx context.Context, before *screen.Snapshot, d *Document, changes *screen.Changes) *judgement {
+	breaches := d.breaches(before, changes)
+	for _, second := range r.Reconcile {
+		if second.List == d.List.ID {
+			if why := r.reconcile(ctx, d, second); why != "" {
+				breaches = append(breaches, breach{why: why})
+			}
+		}
+	}
+	if len(breaches) == 0 {
+		return &judgement{}
+	}
+	held := d.hold(changes, breaches)
+	if r.Release {
+		return &judgement{released: "by the operator: " + held.held.Why}
+	}
+	if !slices.ContainsFunc(breaches, func(b breach) bool { return !b.removal }) {
+		word, err := r.removed(ctx, before, d, changes)
+		if err == nil {
+			return &judgement{released: word + ": " + held.held.Why}
+		}
+		held.held.Why += "; " + err.Error()
+	}
+	return &judgement{held: held}
+}
+
+// hold records that a publication is held. What the list was compared with does
+// not change, so it goes stale if nobody decides.
+func (r *run) hold(ctx context.Context, current *screen.Snapshot, known screen.Verification, err error) error {
+	var held *heldError
+	if !errors.As(err, &held) || r.DryRun {
+		return err
+	}
+	if was := known.Held; was != nil && was.Digest == held.held.Digest {
+		held.held.Since = was.Since
+	}
+	known.Held = &held.held
+	if recordErr := r.store.Verify(ctx, current, map[screen.ListID]screen.Verification{held.list: known}); recordErr != nil {
+		if errors.Is(recordErr, screen.ErrConflict) {
+			return recordErr
+		}
+		return fmt.Errorf("%w (and it could not be recorded for the servers: %w)", err, recordErr)
+	}
+	return err
+}
+
+// reconcile reads a second document of the same publication and says in what it
+// differs, "" if in nothing.
+func (r *run) reconcile(ctx context.Context, d *Document, second Source) string {
+	other, err := Read(ctx, second, r.Fetch)
+	if err != nil {
+		return fmt.Sprintf("it cannot be reconciled: %v", err)
+	}
+	if a, b := d.Publication.PublishedOn, other.Publication.PublishedOn; a != b {
+		return fmt.Sprintf("it cannot be reconciled: it is of %s, %s of %s", a, other.source, b)
+	}
+	mine, theirs := rows(d.Publication), rows(other.Publication)
+	var only []string
+	add := func(from string, a, b map[row]bool) {
+		n, example := 0, ""
+		for _, k := range sortedRows(a) {
+			if !b[k] {
+				if n++; n == 1 {
+					example = k.uid
+				}
+			}
+		}
+		if n > 0 {
+			only = append(only, fmt.Sprintf("%d rows stand in %s alone, the first of party %s", n, from, example))
+		}
+	}
+	add(d.source, mine, theirs)
+	add(other.source, theirs, mine)
+	return strings.Join(only, ", ")
+}
+
+// A row is an address of a party, whatever its symbol: formats differ in those.
+type row struct{ uid, text string }
+
+func rows(pub *screen.Publication) map[row]bool {
+	set := map[row]bool{}
+	for i := range pub.Parties {
+		for j := range pub.Parties[i].Addresses {
+			set[row{pub.Parties[i].UID, pub.Parties[i].Addresses[j].Text}] = true
+		}
+	}
+	return set
+}
+
+func sortedRows(set map[row]bool) []row {
+	all := make([]row, 0, len(set))
+	for k := range set {
+		all = append(all, k)
+	}
+	slices.SortFunc(all, func(a, b row) int { return cmp.Or(cmp.Compare(a.uid, b.uid), cmp.Compare(a.text, b.text)) })
+	return all
 }
 
 // compared takes back that an unchanged file was compared with its publisher
 // now: who reads the same file again and again learns nothing of the publisher.
 // A file that was written since the snapshot was published counts from then on.
-func (d *Document) compared(current *screen.Snapshot, verified map[screen.ListID]screen.Verification) {
+func (d *Document) compared(current *screen.Snapshot, known screen.Verification, verified map[screen.ListID]screen.Verification) {
+	v, ok := verified[d.List.ID]
 	switch {
-	case d.written.IsZero():
+	case !ok || d.written.IsZero():
 	case d.written.After(current.CreatedAt):
-		v := d.Verified
 		if d.written.Before(v.At) {
 			v.At = d.written
 		}
 		verified[d.List.ID] = v
+	case known.Held != nil:
+		// It is the publication that is served: nothing is held any more.
+		known.Held = nil
+		verified[d.List.ID] = known
 	default:
 		delete(verified, d.List.ID)
 	}
-}
-
-// heldError says that a guard stopped a publication.
-type heldError struct{ why string }
-
-func (e *heldError) Error() string { return e.why }
-
-// guard stops a publication that lost more of its list than ever happened in
-// earnest, and one of a date to come: every later one would count as older.
-func guard(doc *Document, c *screen.Changes) error {
-	if c.Unchanged {
-		return nil
-	}
-	// East of Greenwich it may be tomorrow already.
-	if on := doc.Publication.PublishedOn; on > screen.DateOf(doc.Verified.At.AddDate(0, 0, 1)) {
-		return &heldError{fmt.Sprintf("list %s: the publication is of %s, in the future, and until then no other would be taken: release it if that is true",
-			doc.List.ID, on)}
-	}
-	if gone := len(c.Delisted); c.Rows > 0 && float64(gone) > doc.shrink*float64(c.Rows) {
-		return &heldError{fmt.Sprintf("list %s: %d of %d rows are gone, more than %.0f %%: release it if that is true",
-			doc.List.ID, gone, c.Rows, 100*doc.shrink)}
-	}
-	return nil
 }

@@ -6,28 +6,37 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"walletscreen/screen"
 )
 
-// memory is a store of one snapshot that nobody else publishes to.
+// memory is a store in memory. The store package's tests hold the real one to the
+// same behavior.
 type memory struct {
+	mu       sync.Mutex
 	current  *screen.Snapshot
 	verified map[screen.ListID]screen.Verification
+	claimed  map[string]bool
 }
 
 func newMemory() *memory {
-	return &memory{screen.Empty(), map[screen.ListID]screen.Verification{}}
+	return &memory{current: screen.Empty(), verified: map[screen.ListID]screen.Verification{}, claimed: map[string]bool{}}
 }
 
 func (m *memory) Current(context.Context) (*screen.Snapshot, map[screen.ListID]screen.Verification, error) {
-	return m.current, m.verified, nil
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.current, maps.Clone(m.verified), nil
 }
 
 func (m *memory) Publish(_ context.Context, previous, next *screen.Snapshot, verified map[screen.ListID]screen.Verification) (*screen.Snapshot, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	if previous != m.current {
 		return nil, screen.ErrConflict
 	}
@@ -36,62 +45,140 @@ func (m *memory) Publish(_ context.Context, previous, next *screen.Snapshot, ver
 	return m.current, nil
 }
 
-func (m *memory) Verify(_ context.Context, _ *screen.Snapshot, verified map[screen.ListID]screen.Verification) error {
+func (m *memory) Verify(_ context.Context, s *screen.Snapshot, verified map[screen.ListID]screen.Verification) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if s != m.current {
+		return screen.ErrConflict
+	}
 	maps.Copy(m.verified, verified)
 	return nil
 }
 
-// sdn writes a small SDN.XML of a date with the given number of addresses.
-func sdn(t *testing.T, on time.Time, addresses int) string {
-	t.Helper()
-	var text strings.Builder
-	fmt.Fprintf(&text, `<sdnList><publshInformation><Publish_Date>%s</Publish_Date><Record_Count>1</Record_Count></publshInformation>`+
-		`<sdnEntry><uid>1</uid><lastName>Mallory</lastName><sdnType>Entity</sdnType><programList><program>CYBER2</program></programList><idList>`, on.Format("01/02/2006"))
-	for i := range addresses {
-		fmt.Fprintf(&text, `<id><uid>%d</uid><idType>Digital Currency Address - ETH</idType><idNumber>0x%040x</idNumber></id>`, 100001+i, i+1)
+func (m *memory) Claim(_ context.Context, name string) (func(), bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.claimed[name] {
+		return nil, false, nil
 	}
-	text.WriteString(`</idList></sdnEntry></sdnList>`)
-	file := filepath.Join(t.TempDir(), "sdn.xml")
-	if err := os.WriteFile(file, []byte(text.String()), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return file
+	m.claimed[name] = true
+	return func() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		delete(m.claimed, name)
+	}, true, nil
 }
 
-// TestGuard loads what a guard lets through and what it holds.
+// verification returns what is recorded of a list.
+func (m *memory) verification(id screen.ListID) screen.Verification {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.verified[id]
+}
+
+// sdnText is an SDN.XML of a date: party 1 has the addresses from 1 to n, but those
+// left out; entries without addresses fill it up to the given number.
+func sdnText(on time.Time, n, entries int, without ...int) string {
+	var text strings.Builder
+	fmt.Fprintf(&text, `<sdnList><publshInformation><Publish_Date>%s</Publish_Date><Record_Count>%d</Record_Count></publshInformation>`+
+		`<sdnEntry><uid>1</uid><lastName>Mallory</lastName><sdnType>Entity</sdnType><programList><program>CYBER2</program></programList><idList>`, on.Format("01/02/2006"), entries)
+	for i := 1; i <= n; i++ {
+		if !slices.Contains(without, i) {
+			fmt.Fprintf(&text, `<id><uid>%d</uid><idType>Digital Currency Address - ETH</idType><idNumber>0x%040x</idNumber></id>`, 100000+i, i)
+		}
+	}
+	text.WriteString(`</idList></sdnEntry>`)
+	for i := range entries - 1 {
+		fmt.Fprintf(&text, `<sdnEntry><uid>%d</uid><lastName>Party %d</lastName><sdnType>Entity</sdnType></sdnEntry>`, i+2, i+2)
+	}
+	text.WriteString(`</sdnList>`)
+	return text.String()
+}
+
+// file writes a file and returns its name.
+func file(t *testing.T, text string) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "document")
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+// from is the source of a list in one file or at one URL.
+func from(list screen.ListID, location string) Source {
+	return Source{List: list, Documents: []string{location}}
+}
+
+// load runs one import of one list.
+func load(t *testing.T, m Store, o Options) Report {
+	t.Helper()
+	reports, err := Run(t.Context(), m, o)
+	if err != nil || len(reports) != 1 {
+		t.Fatalf("%d reports, %v", len(reports), err)
+	}
+	return reports[0]
+}
+
+// small sets limits of the SDN list for the length of a test that are as those in
+// force, but for a list a hundredth of the size.
+func small(t *testing.T) {
+	t.Helper()
+	i := slices.IndexFunc(registry, func(r Registered) bool { return r.ID == sdn })
+	before := registry[i]
+	t.Cleanup(func() { registry[i] = before })
+	registry[i].limits.minRecords /= 100
+	registry[i].limits.maxRecords /= 100
+	registry[i].limits.minRows /= 100
+	registry[i].limits.maxRows /= 100
+	registry[i].limits.growthRows /= 100
+	registry[i].limits.canaries = []canary{{"1", fmt.Sprintf("0x%040x", 7)}}
+	registry[i].archive = nil
+}
+
+const sdn screen.ListID = "us-ofac-sdn"
+
+// TestGuard loads what a guard lets through and what it holds, after a publication
+// of 20 rows in 60 entries.
 func TestGuard(t *testing.T) {
+	small(t)
 	today := time.Now().UTC()
 	for _, test := range []struct {
-		name string
-		on   time.Time
-		rows int // of ten before
-		held string
+		name    string
+		on      time.Time
+		rows    int
+		entries int
+		without []int
+		held    string
 	}{
-		{name: "grows", on: today, rows: 11},
-		{name: "half is gone", on: today, rows: 5},
-		{name: "more than half is gone", on: today, rows: 4, held: "6 of 10 rows are gone"},
+		{name: "grows", on: today, rows: 21, entries: 60},
+		{name: "grows by half", on: today, rows: 30, entries: 60},
+		{name: "grows by more", on: today, rows: 31, entries: 60, held: "11 rows are new, 20 were there: more than 50 %"},
+		{name: "a tenth is gone", on: today, rows: 18, entries: 60},
+		{name: "more than a tenth is gone", on: today, rows: 17, entries: 60, held: "3 of 20 rows are gone, more than 10 %"},
+		{name: "the canary is gone", on: today, rows: 20, entries: 60, without: []int{7}, held: "has stood there for years is gone, of Mallory (1)"},
+		{name: "too few rows", on: today, rows: 4, entries: 60, held: "4 rows, fewer than the 5"},
+		{name: "too many rows", on: today, rows: 101, entries: 60, held: "101 rows, more than the 100"},
+		{name: "too few entries", on: today, rows: 20, entries: 49, held: "49 entries, fewer than the 50"},
+		{name: "too many entries", on: today, rows: 20, entries: 601, held: "601 entries, more than the 600"},
 		// East of Greenwich the day begins earlier than in UTC.
-		{name: "of tomorrow", on: today.AddDate(0, 0, 1), rows: 10},
-		{name: "of the day after tomorrow", on: today.AddDate(0, 0, 2), rows: 10, held: "in the future"},
-		{name: "of another century", on: today.AddDate(100, 0, 0), rows: 11, held: "in the future"},
+		{name: "of tomorrow", on: today.AddDate(0, 0, 1), rows: 20, entries: 60},
+		{name: "of the day after tomorrow", on: today.AddDate(0, 0, 2), rows: 20, entries: 60, held: "in the future"},
+		{name: "of another century", on: today.AddDate(100, 0, 0), rows: 21, entries: 60, held: "in the future"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			load := func(m *memory, file string, release bool) Report {
-				t.Helper()
-				reports, err := Run(t.Context(), m, Options{Sources: []Source{{List: "us-ofac-sdn", Location: file}}, Release: release})
-				if err != nil || len(reports) != 1 {
-					t.Fatalf("%d reports, %v", len(reports), err)
-				}
-				return reports[0]
-			}
 			m := newMemory()
-			if r := load(m, sdn(t, today.AddDate(0, 0, -10), 10), false); r.Outcome != Published {
+			load := func(file string, release bool) Report {
+				t.Helper()
+				return load(t, m, Options{Sources: []Source{from(sdn, file)}, Release: release})
+			}
+			if r := load(file(t, sdnText(today.AddDate(0, 0, -10), 20, 60)), false); r.Outcome != Published {
 				t.Fatalf("the first publication: %s, %v", r.Outcome, r.Err)
 			}
-			before, file := m.current, sdn(t, test.on, test.rows)
-			r := load(m, file, false)
+			before, compared, next := m.current, m.verified[sdn].At, file(t, sdnText(test.on, test.rows, test.entries, test.without...))
+			r := load(next, false)
 			if test.held == "" {
-				if r.Outcome != Published || r.Err != nil {
+				if r.Outcome != Published || r.Err != nil || r.Held != nil {
 					t.Errorf("%s, %v; want published", r.Outcome, r.Err)
 				}
 				return
@@ -99,35 +186,159 @@ func TestGuard(t *testing.T) {
 			if r.Outcome != Held || r.Err == nil || !strings.Contains(r.Err.Error(), test.held) || m.current != before {
 				t.Errorf("%s, %v, published %t; want held: %s", r.Outcome, r.Err, m.current != before, test.held)
 			}
-			if r := load(m, file, true); r.Outcome != Published || m.current == before {
-				t.Errorf("released: %s, %v", r.Outcome, r.Err)
+			// What is served does not count as compared: it goes stale if nobody decides.
+			v := m.verification(sdn)
+			if !v.At.Equal(compared) || v.Held == nil || v.Held.PublishedOn != screen.DateOf(test.on) || !strings.Contains(v.Held.Why, test.held) || r.Held == nil {
+				t.Errorf("recorded: compared at %s (was %s), held %+v", v.At, compared, v.Held)
 			}
-			if r := load(m, file, false); r.Outcome != Unchanged {
+			since := v.Held.Since
+			if r := load(next, false); r.Outcome != Held || !m.verification(sdn).Held.Since.Equal(since) {
+				t.Errorf("again: %s, held since %s, want as before %s", r.Outcome, m.verification(sdn).Held.Since, since)
+			}
+			if r := load(next, true); r.Outcome != Published || m.current == before || !strings.Contains(r.Released, test.held) || m.verification(sdn).Held != nil {
+				t.Errorf("released: %s, %v, %q, still held %v", r.Outcome, r.Err, r.Released, m.verification(sdn).Held)
+			}
+			if r := load(next, false); r.Outcome != Unchanged {
 				t.Errorf("after the release: %s, %v; want unchanged", r.Outcome, r.Err)
 			}
 		})
 	}
 }
 
+// TestFirstHeld holds the first publication of a list: there is nothing to go on
+// with, and it is not in the snapshot.
+func TestFirstHeld(t *testing.T) {
+	small(t)
+	m := newMemory()
+	if r := load(t, m, Options{Sources: []Source{from("own", file(t, "address\n0x1111111111111111111111111111111111111111\n"))}}); r.Outcome != Published {
+		t.Fatalf("%s, %v", r.Outcome, r.Err)
+	}
+	few := file(t, sdnText(time.Now().UTC(), 3, 60))
+	if r := load(t, m, Options{Sources: []Source{from(sdn, few)}}); r.Outcome != Held || m.current.List(sdn) != nil {
+		t.Errorf("%s, %v", r.Outcome, r.Err)
+	}
+	if v := m.verification(sdn); v.Held == nil || !v.At.IsZero() {
+		t.Errorf("recorded: %+v", v)
+	}
+	if r := load(t, m, Options{Sources: []Source{from(sdn, few)}, Release: true}); r.Outcome != Published {
+		t.Errorf("released: %s, %v", r.Outcome, r.Err)
+	}
+}
+
+// TestHeldWithdrawn: the publisher puts the publication back that is served, so
+// nothing is held any more.
+func TestHeldWithdrawn(t *testing.T) {
+	small(t)
+	m := newMemory()
+	day := time.Now().UTC().AddDate(0, 0, -3)
+	good, bad := file(t, sdnText(day, 20, 60)), file(t, sdnText(day.AddDate(0, 0, 1), 12, 60))
+	for _, step := range []struct {
+		file string
+		want Outcome
+		held bool
+	}{{good, Published, false}, {bad, Held, true}, {good, Unchanged, false}} {
+		if r := load(t, m, Options{Sources: []Source{from(sdn, step.file)}}); r.Outcome != step.want || (m.verification(sdn).Held != nil) != step.held {
+			t.Errorf("%s, %v, held %v; want %s", r.Outcome, r.Err, m.verification(sdn).Held, step.want)
+		}
+	}
+}
+
+// TestDryRun changes nothing, nor records what it holds.
+func TestDryRun(t *testing.T) {
+	small(t)
+	m := newMemory()
+	day := time.Now().UTC().AddDate(0, 0, -3)
+	first := file(t, sdnText(day, 20, 60))
+	if r := load(t, m, Options{Sources: []Source{from(sdn, first)}, DryRun: true}); r.Outcome != Differs || m.current.Sequence != 0 || len(m.verified) > 0 {
+		t.Errorf("%s, %v: snapshot %d, verified %v", r.Outcome, r.Err, m.current.Sequence, m.verified)
+	}
+	load(t, m, Options{Sources: []Source{from(sdn, first)}})
+	before, verified := m.current, maps.Clone(m.verified)
+	for text, want := range map[string]Outcome{sdnText(day, 20, 60): Unchanged, sdnText(day.AddDate(0, 0, 1), 21, 60): Differs, sdnText(day.AddDate(0, 0, 1), 11, 60): Held} {
+		r := load(t, m, Options{Sources: []Source{from(sdn, file(t, text))}, DryRun: true})
+		if r.Outcome != want || m.current != before || m.verified[sdn].Held != nil || !m.verified[sdn].At.Equal(verified[sdn].At) {
+			t.Errorf("%s, %v; want %s and no change", r.Outcome, r.Err, want)
+		}
+		if want == Held && (len(r.Changes) != 1 || len(r.Changes[0].Delisted) != 9) {
+			t.Errorf("the report of what is held does not show what would change: %+v", r.Changes)
+		}
+	}
+}
+
+// TestReconcile reads a second document of each publication.
+func TestReconcile(t *testing.T) {
+	small(t)
+	day := time.Now().UTC().AddDate(0, 0, -3)
+	for _, test := range []struct{ name, second, held string }{
+		{"the same", sdnText(day, 20, 55), ""},
+		{"one row less", sdnText(day, 20, 60, 4), "1 rows stand in document alone, the first of party 1"},
+		{"one row more", sdnText(day, 21, 60), "1 rows stand in document alone, the first of party 1"},
+		{"another date", sdnText(day.AddDate(0, 0, -1), 20, 60), "cannot be reconciled"},
+		{"a page", "<html><title>Maintenance</title></html>", "cannot be reconciled"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			m := newMemory()
+			first := file(t, sdnText(day, 20, 60))
+			r := load(t, m, Options{Sources: []Source{from(sdn, first)}, Reconcile: []Source{from(sdn, file(t, test.second))}})
+			if test.held == "" && r.Outcome != Published || test.held != "" && (r.Outcome != Held || !strings.Contains(r.Err.Error(), test.held)) {
+				t.Errorf("%s, %v; want held: %q", r.Outcome, r.Err, test.held)
+			}
+		})
+	}
+	if _, err := Run(t.Context(), newMemory(), Options{Sources: []Source{from("own", "own.csv")}, Reconcile: []Source{from(sdn, "sdn.xml")}}); err == nil {
+		t.Error("a second document of a list that is not loaded is no error")
+	}
+}
+
+// TestBackfill loads publications in an order that is not that of their dates.
+func TestBackfill(t *testing.T) {
+	small(t)
+	day := time.Now().UTC().AddDate(0, 0, -10)
+	documents := []string{
+		file(t, sdnText(day, 20, 60)), file(t, sdnText(day.AddDate(0, 0, 1), 22, 60)), file(t, sdnText(day.AddDate(0, 0, 2), 21, 60)),
+	}
+	inOrder := newMemory()
+	for _, document := range documents {
+		if r := load(t, inOrder, Options{Sources: []Source{from(sdn, document)}}); r.Outcome != Published {
+			t.Fatalf("%s, %v", r.Outcome, r.Err)
+		}
+	}
+	m := newMemory()
+	load(t, m, Options{Sources: []Source{from(sdn, documents[2])}})
+	at := m.verification(sdn)
+	if r := load(t, m, Options{Sources: []Source{from(sdn, documents[0])}}); r.Outcome != Failed || !strings.Contains(r.Err.Error(), "--backfill") {
+		t.Errorf("an older publication: %s, %v; want failed", r.Outcome, r.Err)
+	}
+	for _, i := range []int{1, 0} {
+		if r := load(t, m, Options{Sources: []Source{from(sdn, documents[i])}, Backfill: true}); r.Outcome != Published {
+			t.Errorf("backfilling %d: %s, %v", i, r.Outcome, r.Err)
+		}
+	}
+	if m.current.Digest() != inOrder.current.Digest() {
+		t.Errorf("backfilled history differs from that in order:\n%s\n%s", m.current.Encoding(), inOrder.current.Encoding())
+	}
+	if v := m.verification(sdn); !v.At.Equal(at.At) {
+		t.Error("history counts as compared with the publisher")
+	}
+}
+
 // TestSameFileAgain reads one file again and again: a publisher's list does not
 // stay fresh by that, an operator's own does.
 func TestSameFileAgain(t *testing.T) {
-	own := filepath.Join(t.TempDir(), "own.csv")
-	if err := os.WriteFile(own, []byte("address\n0x1111111111111111111111111111111111111111\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	file := sdn(t, time.Now().UTC(), 10)
+	small(t)
+	own := file(t, "address\n0x1111111111111111111111111111111111111111\n")
+	list := file(t, sdnText(time.Now().UTC(), 20, 60))
 	m := newMemory()
 	load := func(want Outcome) {
 		t.Helper()
-		reports, err := Run(t.Context(), m, Options{Sources: []Source{{List: "us-ofac-sdn", Location: file}, {List: "own", Location: own}}})
+		reports, err := Run(t.Context(), m, Options{Sources: []Source{from(sdn, list), from("own", own)}})
 		if err != nil || len(reports) != 2 || reports[0].Outcome != want || reports[1].Outcome != want {
 			t.Fatalf("%v, %v; want %s", reports, err, want)
 		}
 	}
 	written := func(at time.Time) {
 		t.Helper()
-		for _, f := range []string{file, own} {
+		for _, f := range []string{list, own} {
 			if err := os.Chtimes(f, at, at); err != nil {
 				t.Fatal(err)
 			}
@@ -136,14 +347,14 @@ func TestSameFileAgain(t *testing.T) {
 	written(time.Now().AddDate(-1, 0, 0))
 	load(Published)
 	first := maps.Clone(m.verified)
-	if age := time.Since(first["us-ofac-sdn"].At); age > time.Minute {
+	if age := time.Since(first[sdn].At); age > time.Minute {
 		t.Errorf("a year-old file that an operator loads counts as compared %s ago, want now", age)
 	}
 	hourAgo := time.Now().Add(-time.Hour)
 	m.current = m.current.Named(m.current.Sequence, hourAgo)
-	m.verified["own"], m.verified["us-ofac-sdn"] = screen.Verification{At: hourAgo}, screen.Verification{At: hourAgo}
+	m.verified["own"], m.verified[sdn] = screen.Verification{At: hourAgo}, screen.Verification{At: hourAgo}
 	load(Unchanged)
-	if at := m.verified["us-ofac-sdn"].At; !at.Equal(hourAgo) {
+	if at := m.verified[sdn].At; !at.Equal(hourAgo) {
 		t.Errorf("the same file again counts as compared at %s, was %s", at, hourAgo)
 	}
 	if at := m.verified["own"].At; time.Since(at) > time.Minute {
@@ -152,7 +363,83 @@ func TestSameFileAgain(t *testing.T) {
 	since := time.Now().Add(-10 * time.Minute).UTC().Truncate(time.Millisecond)
 	written(since)
 	load(Unchanged)
-	if at := m.verified["us-ofac-sdn"].At; !at.Equal(since) {
+	if at := m.verified[sdn].At; !at.Equal(since) {
 		t.Errorf("a file written anew counts as compared at %s, want when it was written, %s", at, since)
+	}
+}
+
+func TestParseSource(t *testing.T) {
+	nov, err := screen.NewDate(2026, 11, 4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		text string
+		want Source
+		ok   bool
+	}{
+		{"us-ofac-sdn", Source{List: sdn}, true},
+		{"us-ofac-sdn=sdn.xml", Source{List: sdn, Documents: []string{"sdn.xml"}}, true},
+		{"us-ofac-sdn=sdn.csv + sdn_comments.csv", Source{List: sdn, Documents: []string{"sdn.csv", "sdn_comments.csv"}}, true},
+		{"us-ofac-sdn@2026-11-04=a.csv + b.csv", Source{sdn, []string{"a.csv", "b.csv"}, nov}, true},
+		{"house=https://example.org/a?b=c&d=e+f", Source{List: "house", Documents: []string{"https://example.org/a?b=c&d=e+f"}}, true},
+		{"house=-", Source{List: "house", Documents: []string{"-"}}, true},
+		{"house=a@b.csv", Source{List: "house", Documents: []string{"a@b.csv"}}, true},
+		{text: "us-ofac-sdn@2026-11-04"},
+		{text: "us-ofac-sdn@04.11.2026=a.csv"},
+		{text: "us-ofac-sdn=a.csv + "},
+		{text: "house="},
+		{text: "=sdn.xml"},
+		{text: ""},
+		{text: "sdn.xml"},
+		{text: "House=a.csv"},
+		{text: "House=http://user:hunter2@example.org/list.csv"},
+		{text: "http://user:hunter2@example.org/list.csv?token=hunter2"},
+		{text: "http://user:hunter2@example.org/list.csv"},
+	} {
+		got, err := ParseSource(test.text)
+		if (err == nil) != test.ok || test.ok && (got.List != test.want.List || got.PublishedOn != test.want.PublishedOn || !slices.Equal(got.Documents, test.want.Documents)) {
+			t.Errorf("ParseSource(%q) = %+v, %v", test.text, got, err)
+		}
+		if err != nil && strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("ParseSource(%q): the error repeats a secret: %v", test.text, err)
+		}
+	}
+}
+
+// TestRegistry holds the table to what the rest of the program relies on.
+func TestRegistry(t *testing.T) {
+	seen := map[screen.ListID]bool{}
+	for _, r := range registry {
+		if err := r.ID.Validate(); err != nil || seen[r.ID] {
+			t.Errorf("%s: %v, twice: %t", r.ID, err, seen[r.ID])
+		}
+		seen[r.ID] = true
+		if r.Kind == screen.KindUnspecified || r.Kind == screen.KindInternal || r.Authority == "" || r.Name == "" || !strings.HasPrefix(r.URL, "https://") || r.License == "" ||
+			r.Poll < time.Minute || r.forms == 0 || r.parse == nil {
+			t.Errorf("%s: something is missing: %+v", r.ID, r)
+		}
+		if r.limits.shrink <= 0 || r.limits.shrink > 0.5 || r.limits.minRecords < 1 {
+			t.Errorf("%s: limits %+v guard nothing", r.ID, r.limits)
+		}
+		if r.Default && len(r.Locations) == 0 {
+			t.Errorf("%s is loaded by default and has no address", r.ID)
+		}
+		for _, documents := range r.Locations {
+			for _, location := range documents {
+				if !strings.HasPrefix(location, "https://") {
+					t.Errorf("%s: %s", r.ID, location)
+				}
+			}
+		}
+		if len(r.Locations) == 0 && r.Note == "" {
+			t.Errorf("%s: nobody says where it comes from", r.ID)
+		}
+	}
+	for _, u := range uncovered {
+		if err := u.ID.Validate(); err != nil || seen[u.ID] || u.Authority == "" || u.Name == "" || u.URL == "" || u.Why == "" {
+			t.Errorf("not covered: %+v, %v, known all the same: %t", u, err, seen[u.ID])
+		}
+		seen[u.ID] = true
 	}
 }

@@ -121,6 +121,9 @@ type Publication struct {
 	// a short description for operators: "element sdnList/sdnEntry/newList". It is
 	// not part of any snapshot. Descriptions never hold an address.
 	Unexpected map[string]int
+	// Incomplete says why the document cannot hold the whole list, for operators; ""
+	// if its parser knows of nothing that is missing.
+	Incomplete string
 }
 
 // A Verification says how the newest publication of a list in a snapshot stands

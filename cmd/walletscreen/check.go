@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"walletscreen/loader"
+	"walletscreen/loader/fetch"
 	pb "walletscreen/proto/walletscreen/v1"
 	"walletscreen/screen"
 	"walletscreen/screen/client"
@@ -146,7 +147,7 @@ func (c *checkCmd) screener(ctx context.Context) (client.Screener, func(), error
 			return nil, nil, fmt.Errorf("%s: %w", c.Snapshot, err)
 		}
 	case c.List != "":
-		doc, err := loader.Read(ctx, loader.Source{List: "own-list", Location: c.List}, "")
+		doc, err := loader.Read(ctx, loader.Source{List: "own-list", Documents: []string{c.List}}, &fetch.Fetcher{UserAgent: "walletscreen"})
 		if err != nil {
 			return nil, nil, err
 		}

@@ -67,16 +67,18 @@ var rooms = []room{
 	},
 
 	{
-		path:   "loader",
-		ours:   []string{"screen", "screen/address", "loader/custom", "loader/document", "loader/ofac"},
-		others: []string{"golang.org/x/sync"},
+		path: "loader",
+		ours: []string{
+			"screen", "screen/address", "loader/custom", "loader/document", "loader/fetch",
+			"loader/eu", "loader/fbi", "loader/fr", "loader/il", "loader/jp", "loader/ofac", "loader/opensanctions", "loader/uk", "loader/un",
+		},
+		others: []string{"github.com/prometheus/client_golang"},
 	},
 	{path: "loader/fetch", others: []string{"github.com/cenkalti/backoff"}},
 	{path: "loader/document", ours: []string{"screen"}, unreachable: parserUnreachable},
 	{path: "loader/custom", ours: []string{"screen"}, others: []string{"golang.org/x/text"}, never: parserNever, unreachable: parserUnreachable},
 	{path: "loader/xmlstream", never: parserNever, unreachable: parserUnreachable},
 	{path: "loader/prose", ours: []string{"screen", "screen/address"}, never: parserNever, unreachable: parserUnreachable},
-	{path: "loader/ofac", ours: []string{"screen", "loader/xmlstream"}, never: parserNever, unreachable: parserUnreachable},
 	{path: "loader/il", ours: []string{"screen", "screen/address", "loader/sheet"}, never: parserNever, unreachable: parserUnreachable},
 	{path: "loader/jp", ours: []string{"screen", "screen/address", "loader/sheet"}, never: parserNever, unreachable: parserUnreachable},
 	{path: "loader/sheet", ours: []string{"loader/xmlstream"}, never: parserNever, unreachable: parserUnreachable},
@@ -93,14 +95,14 @@ var rooms = []room{
 	{path: "loader/eu", ours: []string{"screen", "loader/freetext", "loader/xmlstream"}, never: parserNever, unreachable: parserUnreachable},
 	{path: "loader/fr", ours: []string{"screen", "loader/freetext"}, never: parserNever, unreachable: parserUnreachable},
 	{path: "loader/builtin", ours: []string{"screen"}, never: parserNever, unreachable: parserUnreachable},
-	{path: "loader/builtin/make", ours: []string{"screen", "loader"}},
+	{path: "loader/builtin/make", ours: []string{"screen", "loader", "loader/fetch"}},
 
 	{
 		path: "cmd/walletscreen",
 		ours: []string{
 			"proto/walletscreen/v1",
 			"screen", "screen/address", "screen/client", "screen/server", "screen/store", "screen/wire",
-			"loader", "loader/builtin", "loader/custom", "loader/document", "loader/ofac",
+			"loader", "loader/builtin", "loader/fetch",
 		},
 		others: append([]string{
 			"github.com/alecthomas/kong",

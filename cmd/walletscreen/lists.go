@@ -13,11 +13,19 @@ import (
 
 type listsCmd struct {
 	Format string `enum:"table,json" default:"table" help:"Format of the answer: ${enum}. json is the response of the service."`
+	Known  bool   `help:"Tell instead which lists this program knows how to load, and which it knows of and cannot: where they come from, how often they are asked for, under which license. No server is asked."`
 
 	serverFlags `embed:""`
 }
 
 func (c *listsCmd) Run(ctx context.Context, s std) error {
+	if c.Known {
+		if c.Format == "json" {
+			return writeKnownJSON(s.out)
+		}
+		writeKnown(s.out)
+		return nil
+	}
 	cl, err := client.New(c.Server)
 	if err != nil {
 		return usagef("%v", err)

@@ -1,19 +1,43 @@
 package main_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"walletscreen/screen/store/storetest"
 )
+
+type serversKey struct{}
+
+// servers is where a script's servers are found by name.
+var servers serversKey
+
+// awaited are the server and the pattern that a command waits for.
+func awaited(ts *testscript.TestScript, neg bool, args []string) (*serving, *regexp.Regexp) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: shown|logged NAME PATTERN")
+	}
+	s := ts.Value(servers).(map[string]*serving)[args[0]]
+	if s == nil {
+		ts.Fatalf("no server %s", args[0])
+	}
+	pattern, err := regexp.Compile("(?m)" + args[1])
+	ts.Check(err)
+	return s, pattern
+}
 
 // TestScripts runs the scripts in testdata: what a person types, and what the
 // program answers.
@@ -22,12 +46,16 @@ import (
 //	redis NAME               starts a redis-server; $NAME is its URL
 //	exits CODE PROGRAM ...   runs a program, which must end with that code
 //	waitfor FILE             waits until a file is there
-//	builtin DATE FILE        writes the OFAC list as it stood on that day
+//	builtin DATE FILE [AS]   writes the OFAC list as it stood on that day, under another date if one is given
+//	publisher NAME           serves the files of the script over HTTP; $NAME is the URL
+//	shown NAME PATTERN       waits until what lists tells of a server matches
+//	logged NAME PATTERN      waits until the log of a server matches
 func TestScripts(t *testing.T) {
 	bin := filepath.Dir(program(t))
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
 		Setup: func(env *testscript.Env) error {
+			env.Values[servers] = map[string]*serving{}
 			env.Setenv("PATH", bin+string(filepath.ListSeparator)+os.Getenv("PATH"))
 			return nil
 		},
@@ -40,6 +68,7 @@ func TestScripts(t *testing.T) {
 				ts.Defer(func() { s.stop(t) })
 				ts.Setenv(args[0], s.addr)
 				ts.Setenv(args[0]+"_OPS", s.ops)
+				ts.Value(servers).(map[string]*serving)[args[0]] = s
 			},
 			"redis": func(ts *testscript.TestScript, neg bool, args []string) {
 				if neg || len(args) != 1 {
@@ -57,12 +86,39 @@ func TestScripts(t *testing.T) {
 				})
 			},
 			"builtin": func(ts *testscript.TestScript, neg bool, args []string) {
-				if neg || len(args) != 2 {
-					ts.Fatalf("usage: builtin DATE FILE")
+				if neg || len(args) != 2 && len(args) != 3 {
+					ts.Fatalf("usage: builtin DATE FILE [AS]")
 				}
 				text, err := os.ReadFile(reconstruct(t, args[0]))
 				ts.Check(err)
+				if len(args) == 3 {
+					printed := make([][]byte, 2)
+					for i, date := range []string{args[0], args[2]} {
+						day, err := time.Parse(time.DateOnly, date)
+						ts.Check(err)
+						printed[i] = []byte(day.Format("01/02/2006"))
+					}
+					text = bytes.Replace(text, printed[0], printed[1], 1)
+				}
 				ts.Check(os.WriteFile(ts.MkAbs(args[1]), text, 0o600))
+			},
+			"publisher": func(ts *testscript.TestScript, neg bool, args []string) {
+				if neg || len(args) != 1 {
+					ts.Fatalf("usage: publisher NAME")
+				}
+				s := httptest.NewServer(http.FileServer(http.Dir(ts.MkAbs("."))))
+				ts.Defer(s.Close)
+				ts.Setenv(args[0], s.URL)
+			},
+			"shown": func(ts *testscript.TestScript, neg bool, args []string) {
+				s, pattern := awaited(ts, neg, args)
+				eventually(t, args[0]+" shows "+args[1], func() bool {
+					return pattern.MatchString(runProgram(t, "", "lists", "--server", s.addr).stdout)
+				})
+			},
+			"logged": func(ts *testscript.TestScript, neg bool, args []string) {
+				s, pattern := awaited(ts, neg, args)
+				eventually(t, args[0]+" logs "+args[1], func() bool { return pattern.MatchString(s.logged()) })
 			},
 			"exits": func(ts *testscript.TestScript, neg bool, args []string) {
 				if neg || len(args) < 2 {

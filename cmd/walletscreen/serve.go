@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
 
+	"walletscreen/loader"
 	"walletscreen/loader/builtin"
 	pb "walletscreen/proto/walletscreen/v1"
 	"walletscreen/screen"
@@ -48,7 +49,10 @@ type serveCmd struct {
 	LogFormat  string        `enum:"text,json" default:"text" help:"Format of the log on standard error: ${enum}."`
 	LogLevel   string        `enum:"debug,info,warn,error" default:"info" help:"What to log: ${enum}. debug has a line for each request, with its id and counts and never with an address."`
 
-	storeFlags `embed:""`
+	Refresh time.Duration `default:"1h" placeholder:"DURATION" help:"Without --redis: import the lists in this process, at once and then after each such time. 0 turns it off. While publishers cannot be reached the builtin lists are served, loudly."`
+
+	importFlags `embed:""`
+	storeFlags  `embed:""`
 }
 
 func (c *serveCmd) Run(ctx context.Context, s std) error {
@@ -59,9 +63,15 @@ func (c *serveCmd) Run(ctx context.Context, s std) error {
 		return usagef("--cache-dir keeps what Redis holds, and there is no --redis")
 	}
 	for _, addr := range []string{c.Listen, c.OpsListen} {
-		if err := c.allowed(addr); err != nil {
+		if err := allowed(addr, c.Insecure); err != nil {
 			return err
 		}
+	}
+	if c.Refresh < 0 || c.Refresh > 0 && c.Refresh < time.Second {
+		return usagef("--refresh is %s, want at least a second, or 0 for never", c.Refresh)
+	}
+	if c.Redis != "" && len(c.Source) > 0 {
+		return usagef("--source is for the lists of this process, and with --redis they come from there: give it to walletscreen load")
 	}
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(c.LogLevel)); err != nil {
@@ -71,12 +81,20 @@ func (c *serveCmd) Run(ctx context.Context, s std) error {
 	if c.LogFormat == "json" {
 		log = slog.New(slog.NewJSONHandler(s.err, &slog.HandlerOptions{Level: level}))
 	}
+	imports, err := c.options()
+	if err != nil {
+		return err
+	}
+	imports.Every = c.Refresh
+	imports.Fetch.Failing = func(err error, pause time.Duration) {
+		log.Warn("a publisher does not answer as it should", "err", err, "next_try_in", pause.Round(time.Millisecond))
+	}
 	if c.Insecure {
 		log.Warn("--insecure: nothing encrypts or authenticates connections", "listen", c.Listen, "ops_listen", c.OpsListen)
 	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	config := server.Config{MaxListAge: c.MaxListAge, Version: version(), Log: log, Metrics: registry}
+	config := server.Config{MaxListAge: c.MaxListAge, Version: version(), Log: log, Metrics: registry, NotCovered: notCovered()}
 	for _, id := range c.Require {
 		if err := screen.ListID(id).Validate(); err != nil {
 			return usagef("--require-list: %v", err)
@@ -90,7 +108,7 @@ func (c *serveCmd) Run(ctx context.Context, s std) error {
 	defer cancel()
 	group, ctx := errgroup.WithContext(ctx)
 
-	reader, frozen, err := c.openStore(ctx, log)
+	reader, publisher, frozen, err := c.openStore(ctx, log)
 	if err != nil {
 		return err
 	}
@@ -106,6 +124,10 @@ func (c *serveCmd) Run(ctx context.Context, s std) error {
 		}
 	}
 	group.Go(func() error { srv.Run(ctx); return nil })
+	if publisher != nil && c.Refresh > 0 {
+		metrics := loader.NewMetrics(registry)
+		group.Go(func() error { refresh(ctx, publisher, imports, metrics, log); return publisher.Close() })
+	}
 	g := srv.GRPC()
 	group.Go(func() error {
 		// A signal during the start stops the server before it serves.
@@ -124,8 +146,8 @@ func (c *serveCmd) Run(ctx context.Context, s std) error {
 }
 
 // allowed refuses to listen where anybody could connect, unless told to.
-func (c *serveCmd) allowed(addr string) error {
-	if addr == "" || c.Insecure {
+func allowed(addr string, insecure bool) error {
+	if addr == "" || insecure {
 		return nil
 	}
 	host, _, err := net.SplitHostPort(addr)
@@ -149,22 +171,23 @@ func stop(srv *server.Server, g *grpc.Server, log *slog.Logger) {
 	g.GracefulStop()
 }
 
-// openStore returns a reader of the store, and the builtin lists if the store began
-// with them.
-func (c *serveCmd) openStore(ctx context.Context, log *slog.Logger) (*store.Reader, *screen.Snapshot, error) {
+// openStore returns a reader of the store; of an embedded one also its publisher,
+// and the builtin lists that it began with.
+func (c *serveCmd) openStore(ctx context.Context, log *slog.Logger) (*store.Reader, *store.Publisher, *screen.Snapshot, error) {
 	options := store.Options{URL: c.Redis, Namespace: c.Namespace}
+	var publisher *store.Publisher
 	var frozen *screen.Snapshot
 	if c.Redis == "" {
 		var err error
-		if options, frozen, err = startEmbedded(ctx, log); err != nil {
-			return nil, nil, err
+		if options, publisher, frozen, err = startEmbedded(ctx, log); err != nil {
+			return nil, nil, nil, err
 		}
 	}
 	reader, err := store.NewReader(options)
 	if err != nil {
-		return nil, nil, usagef("%v", err)
+		return nil, nil, nil, usagef("%v", err)
 	}
-	return reader, frozen, nil
+	return reader, publisher, frozen, nil
 }
 
 // builtinLists are the lists of a state that are still the builtin ones: their
@@ -261,11 +284,12 @@ func (c *serveCmd) follow(ctx context.Context, group *errgroup.Group, reader *st
 }
 
 // startEmbedded starts a store in this process and publishes the builtin lists
-// into it, by the way that every snapshot takes. It returns them, too.
-func startEmbedded(ctx context.Context, log *slog.Logger) (store.Options, *screen.Snapshot, error) {
+// into it, by the way that every snapshot takes. It returns a
+// publisher and the lists, too.
+func startEmbedded(ctx context.Context, log *slog.Logger) (store.Options, *store.Publisher, *screen.Snapshot, error) {
 	lists, err := builtin.Snapshot()
 	if err != nil {
-		return store.Options{}, nil, err
+		return store.Options{}, nil, nil, err
 	}
 	for i := range lists.Lists() {
 		l := &lists.Lists()[i]
@@ -277,20 +301,19 @@ func startEmbedded(ctx context.Context, log *slog.Logger) (store.Options, *scree
 	password := rand.Text() // other programs on this machine can reach the port
 	embedded.RequireAuth(password)
 	if err := embedded.StartAddr("127.0.0.1:0"); err != nil {
-		return store.Options{}, nil, fmt.Errorf("starting the embedded store: %w", err)
+		return store.Options{}, nil, nil, fmt.Errorf("starting the embedded store: %w", err)
 	}
 	context.AfterFunc(ctx, embedded.Close)
 	options := store.Options{URL: "redis://:" + password + "@" + embedded.Addr()}
 	publisher, err := store.NewPublisher(options)
 	if err != nil {
-		return store.Options{}, nil, err
+		return store.Options{}, nil, nil, err
 	}
-	defer publisher.Close()
 	publisher.Builder = version()
 	if _, err := publisher.Publish(ctx, screen.Empty(), lists, nil); err != nil {
-		return store.Options{}, nil, fmt.Errorf("filling the embedded store: %w", err)
+		return store.Options{}, nil, nil, fmt.Errorf("filling the embedded store: %w", err)
 	}
-	return options, lists, nil
+	return options, publisher, lists, nil
 }
 
 // serveOps serves the operators' port.

@@ -58,6 +58,9 @@ type Fetcher struct {
 	// Progress, if set, is told how much of a document has come, in bytes; total is
 	// -1 while that is not known. The last call of a download has done == total.
 	Progress func(name string, done, total int64)
+	// Failing, if set, is told of every try that failed and is followed by another
+	// after the given pause.
+	Failing func(err error, pause time.Duration)
 	// Transport is what requests go through; nil means the usual one, with Proxy.
 	Transport http.RoundTripper
 
@@ -302,7 +305,12 @@ func (f *Fetcher) download(ctx context.Context, location string, known Validator
 		made++
 		last = d.try(ctx)
 		return struct{}{}, last
-	}, backoff.WithBackOff(pauses), backoff.WithMaxTries(uint(tries)), backoff.WithMaxElapsedTime(0))
+	}, backoff.WithBackOff(pauses), backoff.WithMaxTries(uint(tries)), backoff.WithMaxElapsedTime(0),
+		backoff.WithNotify(func(err error, pause time.Duration) {
+			if f.Failing != nil {
+				f.Failing(fmt.Errorf("fetching %s: %w", d.name, err), pause)
+			}
+		}))
 	if err != nil {
 		s.file.Close()
 		var permanent *backoff.PermanentError

@@ -219,8 +219,14 @@ func TestBurst(t *testing.T) {
 		}
 		_, _ = io.WriteString(w, document)
 	})
-	text, _, err := get(t, hurried(), p.URL, Validators{})
+	f := hurried()
+	var failures []string
+	f.Failing = func(err error, pause time.Duration) { failures = append(failures, err.Error()) }
+	text, _, err := get(t, f, p.URL, Validators{})
 	want(t, text, document, err)
+	if len(failures) != 4 || !strings.Contains(failures[0], "500") || !strings.Contains(failures[0], p.URL) {
+		t.Errorf("told of %q", failures)
+	}
 }
 
 // cut sends the first n bytes of a document and then breaks the connection.

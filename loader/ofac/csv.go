@@ -156,6 +156,9 @@ func (p *csvPair) unexpected(what string) {
 		p.pub.Unexpected = make(map[string]int)
 	}
 	p.pub.Unexpected[what]++
+	if what == noComment || what == cutAddress {
+		p.pub.Incomplete = what
+	}
 }
 
 // comment keeps a row of sdn_comments.csv, as it is to the byte.

@@ -114,7 +114,7 @@ func open(t testing.TB, name string) *document.Document {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := document.Open(filepath.Base(name), f, document.XML)
+	d, err := document.Open(filepath.Base(name), f, document.XML|document.Text)
 	if err != nil {
 		t.Fatal(err)
 	}

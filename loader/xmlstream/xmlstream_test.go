@@ -256,7 +256,7 @@ func FuzzScanner(f *testing.F) {
 	} {
 		f.Add([]byte(s))
 	}
-	for _, name := range []string{"testdata/advanced.xml", "testdata/sdn.xml"} {
+	for _, name := range []string{"../ofac/testdata/advanced.xml", "../ofac/testdata/sdn.xml"} {
 		b, err := os.ReadFile(name)
 		if err != nil {
 			f.Fatal(err)

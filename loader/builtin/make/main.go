@@ -20,6 +20,7 @@ import (
 	"strings"
 
 	"walletscreen/loader"
+	"walletscreen/loader/fetch"
 	"walletscreen/screen"
 )
 
@@ -65,7 +66,7 @@ func run(data, out string) error {
 	snapshot := screen.Empty()
 	var table bytes.Buffer
 	for _, e := range all {
-		doc, err := loader.Read(context.Background(), loader.Source{List: "us-ofac-sdn", Location: filepath.Join(data, e.file)}, "")
+		doc, err := loader.Read(context.Background(), loader.Source{List: "us-ofac-sdn", Documents: []string{filepath.Join(data, e.file)}}, new(fetch.Fetcher))
 		if err != nil {
 			return err
 		}

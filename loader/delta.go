@@ -1,0 +1,197 @@
+package loader
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"walletscreen/loader/document"
+	"walletscreen/loader/fetch"
+	"walletscreen/loader/ofac"
+	"walletscreen/screen"
+)
+
+// An archive is where a publisher keeps what each of its publications changed.
+type archive struct {
+	// history lists the publications of a year, and one is what a publication
+	// changed, by its number.
+	history, one string
+	// since is the first year of the archive.
+	since int
+}
+
+// ofacArchive is OFAC's: delta files from 2023 on.
+var ofacArchive = &archive{
+	history: "https://sanctionslistservice.ofac.treas.gov/changes/history/%d",
+	one:     "https://sanctionslistservice.ofac.treas.gov/changes/%d",
+	since:   2023,
+}
+
+// between reads what the publications from one day to another changed, both days
+// included; the oldest of the archive for day 0.
+func (a *archive) between(ctx context.Context, f *fetch.Fetcher, from, to screen.Date) ([]*ofac.Delta, error) {
+	first := a.since
+	if from != 0 {
+		first = max(first, from.Time().Year())
+	}
+	var deltas []*ofac.Delta
+	for year := first; year <= to.Time().Year(); year++ {
+		var past []ofac.PastPublication
+		err := readDocument(ctx, f, fmt.Sprintf(a.history, year), document.JSON, func(d *document.Document) (err error) {
+			past, err = ofac.ParseHistory(d)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range past {
+			if p.On < from || p.On > to {
+				continue
+			}
+			delta, err := readDelta(ctx, f, fmt.Sprintf(a.one, p.ID))
+			if err != nil {
+				return nil, err
+			}
+			deltas = append(deltas, delta)
+		}
+	}
+	return deltas, nil
+}
+
+func readDelta(ctx context.Context, f *fetch.Fetcher, location string) (delta *ofac.Delta, err error) {
+	err = readDocument(ctx, f, location, document.XML, func(d *document.Document) (err error) {
+		delta, err = ofac.ParseDelta(d)
+		return err
+	})
+	return delta, err
+}
+
+// readDocument fetches a document and has it read to its end.
+func readDocument(ctx context.Context, f *fetch.Fetcher, location string, form document.Form, read func(*document.Document) error) error {
+	file, err := f.Get(ctx, location, fetch.Validators{})
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	d, err := document.Open(file.Name, file.Reader, form)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	if err := read(d); err != nil {
+		return fmt.Errorf("%s: %w", file.Name, err)
+	}
+	_, err = d.Digest()
+	return err
+}
+
+// readDeltas reads the files that an operator names of what a list's publications
+// changed; its publisher's archive if one of the sources names none.
+func (r *run) readDeltas(ctx context.Context, id screen.ListID) ([]*ofac.Delta, error) {
+	var all []*ofac.Delta
+	for _, src := range r.Deltas {
+		if src.List != id {
+			continue
+		}
+		list, err := Lookup(id)
+		if err != nil {
+			return nil, err
+		}
+		if list.archive == nil {
+			return nil, fmt.Errorf("list %s: nothing is known of files that say what its publications changed", id)
+		}
+		if len(src.Documents) == 0 {
+			past, err := list.archive.between(ctx, r.Fetch, 0, screen.DateOf(now()))
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, past...)
+		}
+		for _, location := range src.Documents {
+			delta, err := readDelta(ctx, r.Fetch, location)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, delta)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b *ofac.Delta) int { return a.PublishedAt.Compare(b.PublishedAt) })
+	return all, nil
+}
+
+// patienceForDeltas bounds the wait for what only saves an operator a decision.
+const patienceForDeltas = 3 * time.Minute
+
+// removed returns the publisher's word, for people, that every row that a
+// publication no longer has was removed; an error if that word is not to be had.
+// before is the snapshot that the publication was merged into.
+func (r *run) removed(ctx context.Context, before *screen.Snapshot, d *Document, changes *screen.Changes) (string, error) {
+	if d.archive == nil {
+		return "", errors.New("its publisher does not say what was removed")
+	}
+	ctx, cancel := context.WithTimeout(ctx, patienceForDeltas)
+	defer cancel()
+	var deltas []*ofac.Delta
+	var err error
+	if read := r.deltas[d.List.ID]; read != nil {
+		deltas, err = read()
+	} else {
+		deltas, err = d.archive.between(ctx, r.Fetch, before.List(d.List.ID).Current().PublishedOn, d.Publication.PublishedOn)
+	}
+	if err != nil {
+		return "", fmt.Errorf("what its publisher says was removed is not to be had: %w", err)
+	}
+	from, to := before.List(d.List.ID).Current().PublishedOn, d.Publication.PublishedOn
+	var days []string
+	named := 0
+	for _, change := range changes.Delisted {
+		i := slices.IndexFunc(deltas, func(delta *ofac.Delta) bool {
+			return from <= delta.On() && delta.On() <= to && delta.Removed(change.UID, change.Text)
+		})
+		if i < 0 {
+			continue
+		}
+		named++
+		if day := deltas[i].On().String(); !slices.Contains(days, day) {
+			days = append(days, day)
+		}
+	}
+	if missing := len(changes.Delisted) - named; missing > 0 {
+		return "", fmt.Errorf("%d of them are not named by the publisher's delta files from %s to %s", missing, from, to)
+	}
+	return fmt.Sprintf("by the publisher, whose delta files of %v name all %d rows", days, named), nil
+}
+
+// date gives the rows of a list the day on which its publisher says that they were
+// added, where a delta file says so. A file that cannot be read dates nothing, and
+// stops nothing: what is listed comes first.
+func (r *run) date(id screen.ListID, s *screen.Snapshot) (*screen.Snapshot, *screen.Changes, error) {
+	read := r.deltas[id]
+	if read == nil {
+		return s, nil, nil
+	}
+	deltas, err := read()
+	if err != nil {
+		return s, nil, err
+	}
+	var dates []screen.RowDate
+	for i := range s.Listings() {
+		l := &s.Listings()[i]
+		if s.ListOf(l).ID != id {
+			continue
+		}
+		uid := s.PartyOf(l).UID
+		for _, delta := range deltas {
+			if on, ok := delta.AddedOn(uid, l.Text); ok {
+				dates = append(dates, screen.RowDate{UID: uid, Text: l.Text, Symbol: l.Symbol, Tag: l.Tag, AddedOn: on})
+			}
+		}
+	}
+	next, amended, err := s.DateRows(id, dates)
+	if err != nil {
+		return s, nil, err
+	}
+	return next, &screen.Changes{List: id, Amended: amended}, nil
+}

@@ -1,0 +1,115 @@
+package loader
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"walletscreen/screen"
+)
+
+// limits are what a publication of a list must keep to. A breach does not lose
+// anything: the publication is held until an operator releases it.
+type limits struct {
+	// minRecords and maxRecords bound the entries of a document, minRows and maxRows
+	// the address rows in it. 0 bounds nothing.
+	minRecords, maxRecords int
+	minRows, maxRows       int
+	// mayBeEmpty says that the list is known to have no addresses.
+	mayBeEmpty bool
+	// shrink is the largest share of its rows that a list may lose in one
+	// publication.
+	shrink float64
+	// growth is the largest share by which a list may grow in one publication, if
+	// that is more than growthRows rows. 0 bounds nothing.
+	growth     float64
+	growthRows int
+	// canaries are rows that have stood on the list for years: if one goes, a part of
+	// the document may be missing.
+	canaries []canary
+}
+
+type canary struct{ uid, text string }
+
+// A breach is one limit that a publication does not keep to.
+type breach struct {
+	why string
+	// removal says that rows are missing. The publisher's word that they were
+	// removed settles it.
+	removal bool
+}
+
+// breaches returns which limits the publication does not keep to, given what
+// merging it into before changed.
+func (d *Document) breaches(before *screen.Snapshot, c *screen.Changes) []breach {
+	if c.Unchanged {
+		return nil
+	}
+	var found []breach
+	report := func(removal bool, format string, args ...any) {
+		found = append(found, breach{fmt.Sprintf(format, args...), removal})
+	}
+	l, pub := &d.limits, d.Publication
+	// East of Greenwich it may be tomorrow already.
+	if on := pub.PublishedOn; on > screen.DateOf(d.read.AddDate(0, 0, 1)) {
+		report(false, "it is of %s, in the future, and until then no other would be taken", on)
+	}
+	if pub.Incomplete != "" {
+		report(false, "something is missing in it: %s", pub.Incomplete)
+	}
+	rows := 0
+	for i := range pub.Parties {
+		rows += len(pub.Parties[i].Addresses)
+	}
+	outside := func(what string, n, low, high int) {
+		if low > 0 && n < low {
+			report(false, "%d %s, fewer than the %d that the list has at least", n, what, low)
+		}
+		if high > 0 && n > high {
+			report(false, "%d %s, more than the %d that the list can be expected to have", n, what, high)
+		}
+	}
+	outside("entries", pub.Records, l.minRecords, l.maxRecords)
+	outside("rows", rows, l.minRows, l.maxRows)
+	if gone := len(c.Delisted); c.Rows > 0 && float64(gone) > l.shrink*float64(c.Rows) {
+		report(true, "%d of %d rows are gone, more than %.0f %%", gone, c.Rows, 100*l.shrink)
+	}
+	if more := len(c.Listed); !c.First && l.growth > 0 && more > l.growthRows && float64(more) > l.growth*float64(c.Rows) {
+		report(false, "%d rows are new, %d were there: more than %.0f %%", more, c.Rows, 100*l.growth)
+	}
+	for _, change := range c.Delisted {
+		for _, canary := range l.canaries {
+			if change.UID == canary.uid && change.Text == canary.text {
+				report(true, "a row that has stood there for years is gone, of %s (%s)", change.Party, change.UID)
+			}
+		}
+	}
+	return found
+}
+
+// A heldError says that a guard stopped a publication.
+type heldError struct {
+	list screen.ListID
+	held screen.Held
+}
+
+func (e *heldError) Error() string {
+	return fmt.Sprintf("list %s: %s: release it if that is true", e.list, e.held.Why)
+}
+
+// hold makes one error of what stopped a publication.
+func (d *Document) hold(c *screen.Changes, breaches []breach) *heldError {
+	var why []string
+	for _, b := range breaches {
+		why = append(why, b.why)
+	}
+	return &heldError{d.List.ID, screen.Held{
+		Since: d.read, PublishedOn: d.Publication.PublishedOn, Digest: d.Publication.Digest, Source: d.source,
+		Why: strings.Join(why, "; "), Listed: len(c.Listed), Delisted: len(c.Delisted), Amended: len(c.Amended),
+	}}
+}
+
+func isHeld(err error) bool {
+	var held *heldError
+	return errors.As(err, &held)
+}

@@ -1,0 +1,402 @@
+package loader
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"walletscreen/loader/fetch"
+	"walletscreen/screen"
+)
+
+// An office is a publisher's server with two addresses of its list, /first and
+// /second, each of which answers as told at the moment.
+type office struct {
+	*httptest.Server
+	mu       sync.Mutex
+	answer   map[string]http.HandlerFunc
+	requests []string
+}
+
+// openOffice makes a server the publisher of the SDN list.
+func openOffice(t *testing.T) *office {
+	t.Helper()
+	small(t)
+	o := &office{answer: map[string]http.HandlerFunc{}}
+	o.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		o.mu.Lock()
+		o.requests = append(o.requests, r.URL.Path)
+		answer := o.answer[r.URL.Path]
+		o.mu.Unlock()
+		if answer == nil {
+			http.NotFound(w, r)
+			return
+		}
+		answer(w, r)
+	}))
+	t.Cleanup(o.Close)
+	i := slices.IndexFunc(registry, func(r Registered) bool { return r.ID == sdn })
+	registry[i].Locations = [][]string{{o.URL + "/first"}, {o.URL + "/second"}}
+	return o
+}
+
+func (o *office) set(path string, answer http.HandlerFunc) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.answer[path] = answer
+}
+
+// asked returns the paths that were asked for since the last time.
+func (o *office) asked() []string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	asked := o.requests
+	o.requests = nil
+	return asked
+}
+
+// sends answers with a document, under an ETag if there is one.
+func sends(text, etag string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if etag != "" {
+			w.Header().Set("ETag", etag)
+		}
+		http.ServeContent(w, r, "", time.Time{}, strings.NewReader(text))
+	}
+}
+
+// says answers with a status and a body.
+func says(code int, body string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(code)
+		_, _ = io.WriteString(w, body)
+	}
+}
+
+func zipped(t *testing.T, text string) string {
+	t.Helper()
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	w, err := z.Create("SDN.XML")
+	if err == nil {
+		_, err = io.WriteString(w, text)
+	}
+	if err == nil {
+		err = z.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// atPublisher are the options of a run that asks the publisher and does not wait long.
+func atPublisher() Options {
+	return Options{
+		Sources: []Source{{List: sdn}},
+		Fetch:   &fetch.Fetcher{UserAgent: "test", Tries: 3, Wait: time.Millisecond, Idle: time.Second},
+	}
+}
+
+// TestBadDays loads a good publication, then meets a publisher who has a bad day,
+// and then one who is well again. What is served stays what it was until then.
+func TestBadDays(t *testing.T) {
+	day := time.Now().UTC().AddDate(0, 0, -5)
+	good, better := sdnText(day, 20, 60), sdnText(day.AddDate(0, 0, 1), 21, 60)
+	archive := zipped(t, better)
+	for _, test := range []struct {
+		name   string
+		answer http.HandlerFunc
+		want   []string // in the error
+	}{
+		{"403 with a page", says(http.StatusForbidden, "<html><title>Access Denied</title></html>"), []string{"403 Forbidden", "Access Denied"}},
+		{"200 with a page", says(http.StatusOK, "<!DOCTYPE html><html><head><title>Request Rejected</title>"), []string{"HTML page", "Request Rejected"}},
+		{"200 with an error in JSON", says(http.StatusOK, `{"status":500,"message":"try later"}`), []string{"JSON"}},
+		{"nothing", says(http.StatusOK, ""), []string{"is empty"}},
+		{"down", says(http.StatusInternalServerError, ""), []string{"500", "3 tries"}},
+		{"cut in the middle of a document", says(http.StatusOK, better[:len(better)/2]), []string{"sdnList"}},
+		{"cut in the middle of an archive", says(http.StatusOK, archive[:len(archive)/2]), []string{"zip"}},
+		{"damaged archive", says(http.StatusOK, strings.Replace(archive, archive[100:110], "0123456789", 1)), []string{"zip"}},
+		{"cut while it comes", func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Length", fmt.Sprint(len(better)))
+			_, _ = io.WriteString(w, better[:1000])
+			_ = http.NewResponseController(w).Flush()
+			panic(http.ErrAbortHandler)
+		}, []string{"broke off"}},
+		{"shorter than it says", func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Length", fmt.Sprint(len(better)+1))
+			_, _ = io.WriteString(w, better)
+		}, []string{"broke off"}},
+		{"length too small", func(w http.ResponseWriter, r *http.Request) {
+			// A Go server would not do that of itself.
+			conn, _, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				panic(err)
+			}
+			defer conn.Close()
+			fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(better)-20, better)
+		}, []string{"sdnList"}},
+		{"older than before", says(http.StatusOK, sdnText(day.AddDate(0, 0, -1), 20, 60)), []string{"superseded"}},
+		{"other entries than announced", says(http.StatusOK, strings.Replace(better, "<Record_Count>60<", "<Record_Count>61<", 1)), []string{"Record_Count"}},
+		{"no addresses", says(http.StatusOK, sdnText(day.AddDate(0, 0, 1), 0, 60)), []string{"no digital currency addresses in 60 entries"}},
+		{"another list", says(http.StatusOK, "<CONSOLIDATED_LIST/>"), []string{"root element <CONSOLIDATED_LIST>"}},
+		{"a DOCTYPE", says(http.StatusOK, `<!DOCTYPE x [<!ENTITY a "b">]>`+better), []string{"DOCTYPE"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			o := openOffice(t)
+			o.set("/first", sends(good, ""))
+			m := newMemory()
+			if r := load(t, m, atPublisher()); r.Outcome != Published || r.Err != nil {
+				t.Fatalf("%s, %v", r.Outcome, r.Err)
+			}
+			before, compared := m.current, m.verification(sdn)
+			o.set("/first", test.answer)
+			r := load(t, m, atPublisher())
+			if r.Outcome != Failed || m.current != before || !m.verification(sdn).At.Equal(compared.At) || m.verification(sdn).Held != nil {
+				t.Fatalf("%s, %v; want failed, and nothing changed", r.Outcome, r.Err)
+			}
+			for _, part := range append(test.want, o.URL+"/first", o.URL+"/second", "404") {
+				if !strings.Contains(r.Err.Error(), part) {
+					t.Errorf("error %q, want %q in it", r.Err, part)
+				}
+			}
+			// The second of the publisher's addresses helps out.
+			o.set("/second", sends(archive, ""))
+			if r := load(t, m, atPublisher()); r.Outcome != Published || r.Source != o.URL+"/second" || len(r.Changes) != 1 || len(r.Changes[0].Listed) != 1 {
+				t.Errorf("from the second address: %s from %s, %v", r.Outcome, r.Source, r.Err)
+			}
+			o.set("/second", nil)
+			o.set("/first", sends(sdnText(day.AddDate(0, 0, 2), 22, 60), ""))
+			if r := load(t, m, atPublisher()); r.Outcome != Published || r.Source != o.URL+"/first" {
+				t.Errorf("well again: %s from %s, %v", r.Outcome, r.Source, r.Err)
+			}
+		})
+	}
+}
+
+// TestRedirect is OFAC's habit: every request is led to a link that expires.
+func TestRedirect(t *testing.T) {
+	o := openOffice(t)
+	links := 0
+	o.set("/first", func(w http.ResponseWriter, r *http.Request) {
+		links++
+		link := fmt.Sprintf("/signed/%d", links)
+		o.set(link, func(w http.ResponseWriter, r *http.Request) {
+			o.set(link, says(http.StatusForbidden, "expired"))
+			sends(sdnText(time.Now().UTC().AddDate(0, 0, -1), 20+links, 60), "")(w, r)
+		})
+		http.Redirect(w, r, link, http.StatusFound)
+	})
+	m := newMemory()
+	for range 3 {
+		if r := load(t, m, atPublisher()); r.Outcome != Published || r.Source != o.URL+"/first" {
+			t.Fatalf("%s from %s, %v", r.Outcome, r.Source, r.Err)
+		}
+	}
+}
+
+// TestConditional asks the publisher whether there is something new.
+func TestConditional(t *testing.T) {
+	o := openOffice(t)
+	day := time.Now().UTC().AddDate(0, 0, -5)
+	o.set("/first", sends(sdnText(day, 20, 60), `"one"`))
+	m := newMemory()
+	if r := load(t, m, atPublisher()); r.Outcome != Published || r.Size == 0 {
+		t.Fatalf("%s, %v", r.Outcome, r.Err)
+	}
+	back := func(by time.Duration) {
+		v := m.verified[sdn]
+		v.At = v.At.Add(-by)
+		v.Fetched = slices.Clone(v.Fetched)
+		v.Fetched[0].At = v.Fetched[0].At.Add(-by)
+		m.verified[sdn] = v
+	}
+	back(time.Hour)
+	before := m.verification(sdn)
+	if r := load(t, m, atPublisher()); r.Outcome != Unchanged || r.Size != 0 || r.Source != o.URL+"/first" {
+		t.Errorf("nothing new: %s, %d bytes, %v", r.Outcome, r.Size, r.Err)
+	}
+	after := m.verification(sdn)
+	if time.Since(after.At) > time.Minute || !after.Fetched[0].At.Equal(before.Fetched[0].At) {
+		t.Errorf("not modified: compared at %s, read whole at %s, was %s", after.At, after.Fetched[0].At, before.Fetched[0].At)
+	}
+
+	// A new document under the same ETag, by a server that answers with it.
+	o.set("/first", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("ETag", `"one"`)
+		_, _ = io.WriteString(w, sdnText(day, 21, 60))
+	})
+	if r := load(t, m, atPublisher()); r.Outcome != Published || r.Changes[0].Rows != 20 || len(r.Changes[0].Listed) != 1 {
+		t.Errorf("another document under the same ETag and date: %s, %v", r.Outcome, r.Err)
+	}
+
+	// A new document under the same ETag, by a server that goes by the ETag: it is
+	// found when the document is read whole again.
+	o.set("/first", sends(sdnText(day, 22, 60), `"one"`))
+	if r := load(t, m, atPublisher()); r.Outcome != Unchanged {
+		t.Errorf("%s, %v; want unchanged, for so the server says", r.Outcome, r.Err)
+	}
+	back(trustUnmodified + time.Minute)
+	if r := load(t, m, atPublisher()); r.Outcome != Published || len(r.Changes[0].Listed) != 1 {
+		t.Errorf("after a day: %s, %v; want published", r.Outcome, r.Err)
+	}
+
+	// What was fetched elsewhere says nothing of this address.
+	o.set("/first", func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("If-None-Match") != "" {
+			t.Error("asked with a validator of another address")
+		}
+		sends(sdnText(day, 23, 60), `"one"`)(w, r)
+	})
+	v := m.verified[sdn]
+	v.Fetched = slices.Clone(v.Fetched)
+	v.Fetched[0].URL = o.URL + "/second#0"
+	m.verified[sdn] = v
+	if r := load(t, m, atPublisher()); r.Outcome != Published {
+		t.Errorf("%s, %v", r.Outcome, r.Err)
+	}
+}
+
+// TestOlderFirst: one address of the publisher is behind the other.
+func TestOlderFirst(t *testing.T) {
+	o := openOffice(t)
+	day := time.Now().UTC().AddDate(0, 0, -5)
+	o.set("/first", sends(sdnText(day, 20, 60), ""))
+	m := newMemory()
+	load(t, m, atPublisher())
+	o.set("/first", sends(sdnText(day.AddDate(0, 0, -1), 19, 60), ""))
+	o.set("/second", sends(sdnText(day, 20, 60), ""))
+	if r := load(t, m, atPublisher()); r.Outcome != Unchanged || r.Source != o.URL+"/second" {
+		t.Errorf("%s from %s, %v; want unchanged from the second", r.Outcome, r.Source, r.Err)
+	}
+}
+
+// TestSideBySide: a list whose publisher does not answer does not keep another
+// from being published.
+func TestSideBySide(t *testing.T) {
+	o := openOffice(t)
+	published := make(chan struct{})
+	o.set("/first", func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case <-published:
+			sends(sdnText(time.Now().UTC(), 20, 60), "")(w, r)
+		case <-time.After(30 * time.Second):
+			t.Error("the other list was not published")
+		}
+	})
+	o.set("/own.csv", sends("address\n0x1111111111111111111111111111111111111111\n", ""))
+	m := &signaling{memory: newMemory(), published: published}
+	options := atPublisher()
+	options.Sources = append(options.Sources, from("own", o.URL+"/own.csv"))
+	options.Fetch.Idle = time.Minute
+	reports, err := Run(t.Context(), m, options)
+	if err != nil || len(reports) != 2 || reports[0].Outcome != Published || reports[1].Outcome != Published {
+		t.Errorf("%+v, %v", reports, err)
+	}
+	if len(m.current.Lists()) != 2 {
+		t.Errorf("%d lists", len(m.current.Lists()))
+	}
+}
+
+// signaling is a memory that tells of its first Publish.
+type signaling struct {
+	*memory
+	once      sync.Once
+	published chan struct{}
+}
+
+func (s *signaling) Publish(ctx context.Context, previous, next *screen.Snapshot, verified map[screen.ListID]screen.Verification) (*screen.Snapshot, error) {
+	defer s.once.Do(func() { close(s.published) })
+	return s.memory.Publish(ctx, previous, next, verified)
+}
+
+// TestSingleFlight runs many loaders on one store at once: the publisher is asked
+// by one of them.
+func TestSingleFlight(t *testing.T) {
+	o := openOffice(t)
+	m := newMemory()
+	ready := make(chan struct{})
+	o.set("/first", func(w http.ResponseWriter, r *http.Request) {
+		<-ready
+		sends(sdnText(time.Now().UTC(), 20, 60), "")(w, r)
+	})
+	const loaders = 5
+	outcomes := make(chan Outcome, loaders)
+	for range loaders {
+		go func() {
+			reports, err := Run(t.Context(), m, atPublisher())
+			if err != nil {
+				t.Error(err)
+			}
+			outcomes <- reports[0].Outcome
+		}()
+	}
+	close(ready)
+	got := map[Outcome]int{}
+	for range loaders {
+		got[<-outcomes]++
+	}
+	// One that begins after another ended asks for itself.
+	if asked := len(o.asked()); asked > got[Published]+got[Unchanged] || got[Published] != 1 || got[Failed] > 0 || asked == loaders {
+		t.Errorf("outcomes %v, the publisher was asked %d times", got, asked)
+	}
+}
+
+// TestDue: a loader that stays does not ask a publisher more often than it should.
+func TestDue(t *testing.T) {
+	o := openOffice(t)
+	day := time.Now().UTC().AddDate(0, 0, -5)
+	o.set("/first", sends(sdnText(day, 20, 60), ""))
+	m := newMemory()
+	staying := atPublisher()
+	staying.Every = time.Second
+	age := func(by time.Duration) {
+		v := m.verified[sdn]
+		v.At = time.Now().Add(-by)
+		m.verified[sdn] = v
+	}
+	for _, step := range []struct {
+		age   time.Duration
+		every time.Duration
+		want  Outcome
+	}{
+		{0, time.Second, Published},
+		{time.Minute, time.Second, NotDue}, // it polls every 5 minutes at most
+		{time.Minute, 0, Unchanged},        // a single run asks all the same
+		{6 * time.Minute, time.Second, Unchanged},
+		{6 * time.Minute, time.Hour, NotDue},
+		{59 * time.Minute, time.Hour, Unchanged}, // nearly an hour is an hour
+	} {
+		if step.age > 0 {
+			age(step.age)
+		}
+		options := atPublisher()
+		options.Every = step.every
+		o.asked()
+		r := load(t, m, options)
+		if r.Outcome != step.want || (len(o.asked()) > 0) != (step.want != NotDue) {
+			t.Errorf("compared %s ago, every %s: %s, %v; want %s", step.age, step.every, r.Outcome, r.Err, step.want)
+		}
+	}
+}
+
+// TestUnexpected reports what the program has no rule for.
+func TestUnexpected(t *testing.T) {
+	o := openOffice(t)
+	text := strings.Replace(sdnText(time.Now().UTC(), 20, 60), "Digital Currency Address - ETH", "Digital Currency Address - NEWCOIN", 1)
+	text = strings.Replace(text, "<sdnType>", "<newElement/><sdnType>", 1)
+	o.set("/first", sends(text, ""))
+	r := load(t, newMemory(), atPublisher())
+	if r.Outcome != Published || r.Unexpected[`symbol "NEWCOIN"`] != 1 || r.Unexpected["element sdnList/sdnEntry/newElement"] != 1 || len(r.Unexpected) != 2 {
+		t.Errorf("%s, %v: unexpected %v", r.Outcome, r.Err, r.Unexpected)
+	}
+}

@@ -1,0 +1,220 @@
+package loader
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"walletscreen/loader/document"
+	"walletscreen/loader/fetch"
+	"walletscreen/screen"
+	"walletscreen/screen/address"
+)
+
+// trustUnmodified is how long a server is believed that says a document did not
+// change. Some change a document under the validators that it had; after this
+// time it is read whole again.
+const trustUnmodified = 24 * time.Hour
+
+// A Document is a publication that was read, whole, with the list it belongs to.
+type Document struct {
+	List        screen.List
+	Publication *screen.Publication
+
+	limits  limits
+	archive *archive
+	source  string    // for people, the locations of its documents
+	read    time.Time // when the publisher was asked for it
+	fetched []screen.Fetched
+	// written is when the file that a publisher's list was read from was last
+	// written; zero for what came from the publisher, and for an operator's own
+	// list, which is nowhere else.
+	written time.Time
+	size    int64 // bytes that came
+	judged  *judgement
+}
+
+// verification is what the document proves, once it is in a snapshot.
+func (d *Document) verification() screen.Verification {
+	return screen.Verification{At: d.read, Source: d.source, Fetched: d.fetched}
+}
+
+// errNotModified says that the publisher has nothing newer than what a snapshot
+// holds.
+var errNotModified = errors.New("not modified")
+
+// Read reads one publication, whole or not at all: its documents are read to their
+// ends and the checksums of archives hold.
+func Read(ctx context.Context, src Source, f *fetch.Fetcher) (*Document, error) {
+	list, err := Lookup(src.List)
+	if err != nil {
+		return nil, err
+	}
+	return list.read(ctx, src, f, screen.Verification{}, nil)
+}
+
+// read reads one publication from where the source says, or from the first of the
+// publisher's locations that has one which accept takes. known is what the
+// snapshot at hand was last compared with: a publisher that has nothing newer
+// ends it with errNotModified.
+func (r *Registered) read(ctx context.Context, src Source, f *fetch.Fetcher, known screen.Verification, accept func(*Document) error) (*Document, error) {
+	locations := r.Locations
+	if len(src.Documents) > 0 {
+		locations = [][]string{src.Documents}
+	}
+	if len(locations) == 0 {
+		return nil, fmt.Errorf("list %s: no source given, and no publisher's address to read it from", r.ID)
+	}
+	var failures []error
+	for _, documents := range locations {
+		d, err := r.readFrom(ctx, documents, src.PublishedOn, f, known)
+		if err == nil && accept != nil {
+			if err = accept(d); err != nil {
+				err = fmt.Errorf("%s: %w", d.source, err)
+			}
+		}
+		if err == nil || errors.Is(err, errNotModified) {
+			return d, err
+		}
+		failures = append(failures, err)
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return nil, fmt.Errorf("list %s: %w", r.ID, errors.Join(failures...))
+}
+
+// readFrom reads the publication that is made up of the documents at the given
+// locations.
+func (r *Registered) readFrom(ctx context.Context, locations []string, on screen.Date, f *fetch.Fetcher, known screen.Verification) (*Document, error) {
+	d := &Document{List: r.List, limits: r.limits, archive: r.archive, read: now()}
+	var names []string
+	var opened []io.Reader
+	var documents []*document.Document
+	var modified time.Time
+	for _, location := range locations {
+		var validators fetch.Validators
+		// Of several documents one may change alone.
+		if len(locations) == 1 {
+			validators = lastValidators(location, known, d.read)
+		}
+		file, err := f.Get(ctx, location, validators)
+		if err != nil {
+			return nil, err
+		}
+		if file.NotModified {
+			d.source, d.fetched = file.Name, known.Fetched
+			return d, errNotModified
+		}
+		defer file.Close()
+		names = append(names, file.Name)
+		doc, err := document.Open(file.Name, file.Reader, r.forms)
+		if err != nil {
+			return nil, err
+		}
+		defer doc.Close()
+		opened, documents = append(opened, doc), append(documents, doc)
+		d.size += file.Size
+		if file.Modified.After(modified) {
+			modified = file.Modified
+		}
+		if file.Local {
+			if r.Kind != screen.KindInternal && file.Modified.After(d.written) {
+				d.written = file.Modified
+			}
+			continue
+		}
+		d.fetched = append(d.fetched, screen.Fetched{
+			URL: fetchedKey(file.Name, file.Key), ETag: file.Validators.ETag, LastModified: file.Validators.LastModified, At: d.read,
+		})
+	}
+	d.source = strings.Join(names, between)
+	pub, err := r.parse(opened)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", d.source, err)
+	}
+	digests := make([]byte, 0, len(documents)*sha256.Size)
+	for i, doc := range documents {
+		digest, err := doc.Digest()
+		if err != nil {
+			return nil, err
+		}
+		if i < len(d.fetched) {
+			d.fetched[i].Digest = digest
+		}
+		digests = append(digests, digest[:]...)
+	}
+	// One document is identified by its own digest, several by that of theirs.
+	pub.Digest = screen.Digest(digests)
+	if len(documents) > 1 {
+		pub.Digest = sha256.Sum256(digests)
+	}
+	pub.List = r.ID
+	if pub.PublishedOn, err = publishedOn(pub.PublishedOn, on, modified, len(d.fetched) > 0, d.read); err != nil {
+		return nil, fmt.Errorf("%s: %w", d.source, err)
+	}
+	// The commonest defect in this field is an empty parse taken for a success.
+	if pub.Records == 0 || len(pub.Parties) == 0 && !r.limits.mayBeEmpty {
+		return nil, fmt.Errorf("%s: no digital currency addresses in %d entries: this is not the list it should be", d.source, pub.Records)
+	}
+	countUnknownSymbols(pub)
+	d.Publication = pub
+	return d, nil
+}
+
+func now() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
+
+// fetchedKey names a location in a verification, without what may be secret in it.
+func fetchedKey(name, key string) string { return name + "#" + key }
+
+// lastValidators are what to ask a server with whether a document changed that is
+// in the snapshot at hand, none if it is to be read whole.
+func lastValidators(location string, known screen.Verification, now time.Time) fetch.Validators {
+	if len(known.Fetched) != 1 {
+		return fetch.Validators{}
+	}
+	last := known.Fetched[0]
+	age := now.Sub(last.At)
+	if last.URL != fetchedKey(fetch.Name(location), fetch.Key(location)) || age < 0 || age > trustUnmodified {
+		return fetch.Validators{}
+	}
+	return fetch.Validators{ETag: last.ETag, LastModified: last.LastModified}
+}
+
+// publishedOn is the date of a publication: what the document says, else what the
+// operator says, else what the publisher's server says, else today: it holds from
+// the day on which it is loaded.
+func publishedOn(document, operator screen.Date, modified time.Time, fetched bool, read time.Time) (screen.Date, error) {
+	switch {
+	case document != 0 && operator != 0 && document != operator:
+		return 0, fmt.Errorf("it says of itself that it is of %s, the source says %s", document, operator)
+	case document != 0:
+		return document, nil
+	case operator != 0:
+		return operator, nil
+	case fetched && !modified.IsZero():
+		return screen.DateOf(modified), nil
+	}
+	return screen.DateOf(read), nil
+}
+
+// countUnknownSymbols counts the rows of symbols that no network is known for. They
+// are loaded as they stand: the symbol is not identity. But a new one is news.
+func countUnknownSymbols(pub *screen.Publication) {
+	for i := range pub.Parties {
+		for j := range pub.Parties[i].Addresses {
+			symbol := pub.Parties[i].Addresses[j].Symbol
+			if symbol == "" || address.KnownSymbol(symbol) {
+				continue
+			}
+			if pub.Unexpected == nil {
+				pub.Unexpected = map[string]int{}
+			}
+			pub.Unexpected[fmt.Sprintf("symbol %.20q", symbol)]++
+		}
+	}
+}
