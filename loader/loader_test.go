@@ -443,3 +443,29 @@ func TestRegistry(t *testing.T) {
 		seen[u.ID] = true
 	}
 }
+
+// TestDocumentation holds docs/loading.md to the registry: a list that is not on the
+// page, or another kind of list there, is an error.
+func TestDocumentation(t *testing.T) {
+	text, err := os.ReadFile("../docs/loading.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, _, _ := strings.Cut(string(text), "`walletscreen lists --known`")
+	var want, got []string
+	for _, r := range registry {
+		standard := "no"
+		if r.Default {
+			standard = "yes"
+		}
+		want = append(want, fmt.Sprintf("| `%s` | %s | %s |", r.ID, r.Kind, standard))
+	}
+	for line := range strings.Lines(table) {
+		if cells := strings.Split(line, "|"); strings.HasPrefix(line, "| `") && len(cells) == 6 {
+			got = append(got, fmt.Sprintf("|%s|%s|%s|", cells[1], cells[2], cells[3]))
+		}
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("the page has\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}

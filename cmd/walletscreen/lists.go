@@ -76,7 +76,7 @@ func writeLists(w io.Writer, res *pb.GetSnapshotResponse) {
 		writeHeld(w, l.GetListId(), l.GetHeld(), ", the first of the list: nothing of it is served")
 	}
 	if len(res.GetNotCovered()) > 0 {
-		fmt.Fprint(w, "\nNOT COVERED: lists that cannot be loaded; nothing is said about the addresses on them\n")
+		fmt.Fprint(w, "\nNOT COVERED: lists that are not loaded; nothing is said about the addresses on them\n")
 		t := newTable(w)
 		for _, l := range res.GetNotCovered() {
 			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", l.GetListId(), visible(l.GetAuthority()), visible(l.GetName()), visible(l.GetWhy()), visible(l.GetUrl()))

@@ -53,8 +53,8 @@ type Config struct {
 	// Require are lists without which the server is not ready, and questions that
 	// name no lists cannot be answered NotListed.
 	Require []screen.ListID
-	// NotCovered are lists that may carry addresses and that cannot be loaded, for
-	// GetSnapshot to name.
+	// NotCovered are lists that may carry addresses, for GetSnapshot to name while
+	// they are not loaded.
 	NotCovered []UncoveredList
 	// Version is the version of the program, returned by GetSnapshot.
 	Version string
@@ -67,12 +67,12 @@ type Config struct {
 	Metrics prometheus.Registerer
 }
 
-// An UncoveredList is a list that is known of and cannot be loaded.
+// An UncoveredList is a list that is known of, and why it is not loaded if it is not.
 type UncoveredList struct {
 	ID        screen.ListID // that it has, or would have
 	Authority string        // who publishes it
 	Name      string
-	Why       string // why it cannot be loaded, for people
+	Why       string // for people
 	URL       string // the publisher's page about it
 }
 

@@ -1927,10 +1927,10 @@ type GetSnapshotResponse struct {
 	// publication of them that the loader read is held, in order of their ids.
 	// Nothing of them is served.
 	HeldFirst []*HeldList `protobuf:"bytes,8,rep,name=held_first,json=heldFirst,proto3" json:"held_first,omitempty"`
-	// not_covered are lists that may carry addresses and that this program cannot
-	// load, as their publishers offer them: no answer says anything about them. One
-	// that the operator loads all the same, as an own list under its id, is left
-	// out. Others may exist that nobody here knows of.
+	// not_covered are lists that may carry addresses and that are not in the
+	// snapshot: no answer says anything about them. Some cannot be loaded as their
+	// publishers offer them, some could be and nobody did; why says which. Others may
+	// exist that nobody here knows of.
 	NotCovered    []*UncoveredList `protobuf:"bytes,9,rep,name=not_covered,json=notCovered,proto3" json:"not_covered,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2439,7 +2439,7 @@ func (x *HeldList) GetHeld() *HeldPublication {
 	return nil
 }
 
-// UncoveredList is a list that this program knows of and cannot load.
+// UncoveredList is a list that this program knows of and that is not loaded.
 type UncoveredList struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// list_id is the id that the list has, or would have.
@@ -2448,7 +2448,7 @@ type UncoveredList struct {
 	Authority string `protobuf:"bytes,2,opt,name=authority,proto3" json:"authority,omitempty"`
 	// name is its name.
 	Name string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
-	// why says why it cannot be loaded, for people, in English.
+	// why says why it is not loaded, for people, in English.
 	Why string `protobuf:"bytes,4,opt,name=why,proto3" json:"why,omitempty"`
 	// url is the publisher's page about it.
 	Url           string `protobuf:"bytes,5,opt,name=url,proto3" json:"url,omitempty"`
