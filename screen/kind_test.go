@@ -135,15 +135,17 @@ func TestRowTurnsFromOneKindToAnother(t *testing.T) {
 }
 
 // A row that is gone for a while and comes back as another kind counts from its
-// printed start, but not while it was of the other kind.
+// printed start, but not while it was of the other kind. One that comes back as it
+// was counts from its printed start.
 func TestRowComesBackAsAnotherKind(t *testing.T) {
 	printed := func(kind Kind) PublishedAddress {
 		return PublishedAddress{Text: "a", ListedOn: 20230101, Kind: kind}
 	}
-	s := merged(t, Empty(), own, publication(own, 20240101, "1", party("1", printed(KindAdvisory)), party("2", row("b"))))
+	same := PublishedAddress{Text: "c", ListedOn: 20230101}
+	s := merged(t, Empty(), own, publication(own, 20240101, "1", party("1", printed(KindAdvisory), same), party("2", row("b"))))
 	s = merged(t, s, own, publication(own, 20240201, "2", party("2", row("b"))))
-	s = merged(t, s, own, publication(own, 20240301, "3", party("1", printed(0)), party("2", row("b"))))
-	want := []interval{{"a", 3, 0, 20240201, 0}, {"a", 1, 2, 20230101, 20240201}, {"b", 1, 0, 20240101, 0}}
+	s = merged(t, s, own, publication(own, 20240301, "3", party("1", printed(0), same), party("2", row("b"))))
+	want := []interval{{"a", 3, 0, 20240201, 0}, {"a", 1, 2, 20230101, 20240201}, {"c", 1, 2, 20230101, 20240201}, {"c", 3, 0, 20230101, 0}, {"b", 1, 0, 20240101, 0}}
 	if diff := cmp.Diff(want, intervals(s)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

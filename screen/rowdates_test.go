@@ -101,6 +101,16 @@ func TestDateRows(t *testing.T) {
 			if err != nil || again != next || changes != nil {
 				t.Errorf("the same dates again: changes %v, %v", changes, err)
 			}
+			// A day that is known is not given up for an earlier one.
+			for _, text := range got {
+				if text[0] == 'b' {
+					continue // its first interval may take that day
+				}
+				again, changes, err := next.DateRows(sdn.ID, []RowDate{addedOn(text[:1], 20230102)})
+				if err != nil || again != next || changes != nil {
+					t.Errorf("an earlier date for %q: changes %v, %v", text[:1], changes, err)
+				}
+			}
 		})
 	}
 }
@@ -233,6 +243,21 @@ func TestBackfillKeepsDates(t *testing.T) {
 		if diff := cmp.Diff(test.wantDays, days); diff != "" {
 			t.Errorf("%s: days (-want +got):\n%s", test.name, diff)
 		}
+	}
+}
+
+// Nor does a day pass from one interval of a row to another, though the dates of
+// the publications would let it.
+func TestBackfillKeepsDatesApart(t *testing.T) {
+	z := row("z")
+	s := merged(t, Empty(), sdn, publication(sdn, 20240101, "1", party("1", row("a"), z)))
+	s = merged(t, s, sdn, publication(sdn, 20240101, "2", party("1", z)))
+	s = dated(t, s, sdn, addedOn("a", 20240101))
+	s = merged(t, s, sdn, publication(sdn, 20240120, "3", party("1", row("a"), z)))
+	s, _ = backfilled(t, s, sdn, publication(sdn, 20240101, "late", party("1", z)))
+	want := []interval{{"a", 1, 2, 20240101, 20240101}, {"a", 4, 0, 20240120, 0}, {"z", 1, 0, 20240101, 0}}
+	if diff := cmp.Diff(want, intervals(s)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
