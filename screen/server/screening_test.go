@@ -531,3 +531,25 @@ func TestSwapsUnderLoad(t *testing.T) {
 		}
 	}
 }
+
+// TestKindsOfRows: where a list mixes kinds the row decides, and the answer says it.
+func TestKindsOfRows(t *testing.T) {
+	in := install(t, Config{})
+	own := screen.List{ID: "house", Kind: screen.KindInternal, Authority: "operator", Name: "house"}
+	s := merged(t, screen.Empty(), own, 20251104, "1", screen.PublishedParty{UID: "m-1", Addresses: []screen.PublishedAddress{
+		{Text: evm, Kind: screen.KindAdvisory}, {Text: tronText},
+	}})
+	in.server.Swap(State{Snapshot: s.Named(1, noon), Verified: verified(noon, own.ID)})
+	res, err := in.screening.ScreenAddresses(t.Context(), &pb.ScreenAddressesRequest{Addresses: []string{evm, tronText}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []struct {
+		verdict pb.Verdict
+		kind    pb.ListKind
+	}{{pb.Verdict_VERDICT_ADVISORY, pb.ListKind_LIST_KIND_ADVISORY}, {pb.Verdict_VERDICT_LISTED, pb.ListKind_LIST_KIND_INTERNAL}} {
+		if r := res.Results[i]; r.Verdict != want.verdict || len(r.Matches) != 1 || r.Matches[0].Listing.Kind != want.kind {
+			t.Errorf("%d: %v, want %s, %s", i, r, want.verdict, want.kind)
+		}
+	}
+}

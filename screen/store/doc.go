@@ -23,7 +23,7 @@
 //
 // That is TA3941uFAvmVibSkQ6fMJXxmaSNovX86mz; package address says how accounts
 // are written as canonical keys. The answer is a JSON array with the list, the
-// party, its programs and the days of each listing. Listings that have ended
+// kind, the party, its programs and the days of each listing. Listings that have ended
 // stand there too, with the first day on which they no longer count as
 // "delisted". A text that nobody can read as an address stands there as "text:"
 // and itself.

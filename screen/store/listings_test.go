@@ -19,7 +19,7 @@ func testListings(t *testing.T, p place) {
 		return p.admin.HGet(t.Context(), p.key("listings"), key).Val()
 	}
 	mustPublish(t, publisher, 1, tron, opaque, evm)
-	const listed = `[{"list":"us-ofac-sdn","uid":"22985","party":"Bank & Söhne","programs":["DPRK4"],"address":"`
+	const listed = `[{"list":"us-ofac-sdn","kind":"designation","uid":"22985","party":"Bank & Söhne","programs":["DPRK4"],"address":"`
 	for key, want := range map[string]string{
 		tronKey:          listed + tron + `","symbol":"USDT","listed":"2025-01-01"}]`,
 		evmKey:           listed + evm + `","symbol":"USDT","listed":"2025-01-01"}]`,

@@ -173,6 +173,7 @@ func (p *Publisher) stageListings(ctx context.Context, s *screen.Snapshot) (int,
 // shownListing is a listing as it stands in the hash for people.
 type shownListing struct {
 	List     screen.ListID `json:"list"`
+	Kind     string        `json:"kind"`
 	UID      string        `json:"uid"`
 	Party    string        `json:"party"`
 	Programs []string      `json:"programs,omitempty"`
@@ -201,7 +202,7 @@ func listingsByKey(s *screen.Snapshot) map[string][]shownListing {
 		facts := s.FactsAt(l, 0)
 		from, until := s.Interval(l)
 		shown := shownListing{
-			List: s.ListOf(l).ID, UID: s.PartyOf(l).UID, Party: facts.Name, Programs: facts.Programs,
+			List: s.ListOf(l).ID, Kind: s.KindOf(l).String(), UID: s.PartyOf(l).UID, Party: facts.Name, Programs: facts.Programs,
 			Address: l.Text, Symbol: l.Symbol, Tag: l.Tag, Listed: from.String(), Delisted: until.String(),
 		}
 		address.Parse(l.Text, &parsed)

@@ -1173,7 +1173,8 @@ type Listing struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// list_id is the list ("us-ofac-sdn").
 	ListId string `protobuf:"bytes,1,opt,name=list_id,json=listId,proto3" json:"list_id,omitempty"`
-	// kind is what being on that list means.
+	// kind is what being listed there means: the kind of the list, or that of the row
+	// where an operator's own list mixes kinds. The verdict goes by it.
 	Kind ListKind `protobuf:"varint,2,opt,name=kind,proto3,enum=walletscreen.v1.ListKind" json:"kind,omitempty"`
 	// authority is who publishes the list ("OFAC").
 	Authority string `protobuf:"bytes,3,opt,name=authority,proto3" json:"authority,omitempty"`
@@ -1215,8 +1216,9 @@ type Listing struct {
 	Reliability string `protobuf:"bytes,18,opt,name=reliability,proto3" json:"reliability,omitempty"`
 	// comment is the publisher's remark on the row.
 	Comment string `protobuf:"bytes,19,opt,name=comment,proto3" json:"comment,omitempty"`
-	// listed_on is the day from which the listing counts: the publication date of
-	// listed, or the date that the list itself prints for the row.
+	// listed_on is the day from which the listing counts: the date that the list
+	// itself prints for the row, else the day on which the publisher's own record of
+	// changes says it was added, else the publication date of listed.
 	ListedOn string `protobuf:"bytes,20,opt,name=listed_on,json=listedOn,proto3" json:"listed_on,omitempty"`
 	// delisted_on is the first day on which it no longer counts; "" when none is known.
 	DelistedOn string `protobuf:"bytes,21,opt,name=delisted_on,json=delistedOn,proto3" json:"delisted_on,omitempty"`
@@ -1225,7 +1227,8 @@ type Listing struct {
 	// and only matches itself.
 	Canonical string `protobuf:"bytes,22,opt,name=canonical,proto3" json:"canonical,omitempty"`
 	// listed_before is set when listed is the first publication of the list that
-	// was ever loaded: the address may have been listed before it.
+	// was ever loaded and nothing else dates the listing: the address may have been
+	// listed before it.
 	ListedBefore  bool `protobuf:"varint,23,opt,name=listed_before,json=listedBefore,proto3" json:"listed_before,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
