@@ -128,22 +128,22 @@ const patienceForDeltas = 3 * time.Minute
 // publication no longer has was removed; an error if that word is not to be had.
 // before is the snapshot that the publication was merged into.
 func (r *run) removed(ctx context.Context, before *screen.Snapshot, d *Document, changes *screen.Changes) (string, error) {
-	if d.archive == nil {
-		return "", errors.New("its publisher does not say what was removed")
-	}
 	ctx, cancel := context.WithTimeout(ctx, patienceForDeltas)
 	defer cancel()
+	from, to := before.List(d.List.ID).Current().PublishedOn, d.Publication.PublishedOn
 	var deltas []*ofac.Delta
 	var err error
-	if read := r.deltas[d.List.ID]; read != nil {
+	switch read := r.deltas[d.List.ID]; {
+	case read != nil:
 		deltas, err = read()
-	} else {
-		deltas, err = d.archive.between(ctx, r.Fetch, before.List(d.List.ID).Current().PublishedOn, d.Publication.PublishedOn)
+	case d.archive != nil:
+		deltas, err = d.archive.between(ctx, r.Fetch, from, to)
+	default:
+		return "", errors.New("no delta file says what was removed")
 	}
 	if err != nil {
 		return "", fmt.Errorf("what its publisher says was removed is not to be had: %w", err)
 	}
-	from, to := before.List(d.List.ID).Current().PublishedOn, d.Publication.PublishedOn
 	var days []string
 	named := 0
 	for _, change := range changes.Delisted {

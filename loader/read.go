@@ -25,7 +25,9 @@ type Document struct {
 	List        screen.List
 	Publication *screen.Publication
 
-	limits  limits
+	limits limits
+	// archive is where the publisher says what its publications changed, nil if
+	// nowhere, or if the document did not come from the publisher.
 	archive *archive
 	source  string    // for people, the locations of its documents
 	read    time.Time // when the publisher was asked for it
@@ -72,6 +74,9 @@ func (r *Registered) read(ctx context.Context, src Source, f *fetch.Fetcher, kno
 	var failures []error
 	for _, documents := range locations {
 		d, err := r.readFrom(ctx, documents, src.PublishedOn, f, known)
+		if err == nil && len(src.Documents) == 0 {
+			d.archive = r.archive
+		}
 		if err == nil && accept != nil {
 			if err = accept(d); err != nil {
 				err = fmt.Errorf("%s: %w", d.source, err)
@@ -91,7 +96,7 @@ func (r *Registered) read(ctx context.Context, src Source, f *fetch.Fetcher, kno
 // readFrom reads the publication that is made up of the documents at the given
 // locations.
 func (r *Registered) readFrom(ctx context.Context, locations []string, on screen.Date, f *fetch.Fetcher, known screen.Verification) (*Document, error) {
-	d := &Document{List: r.List, limits: r.limits, archive: r.archive, read: now()}
+	d := &Document{List: r.List, limits: r.limits, read: now()}
 	var names []string
 	var opened []io.Reader
 	var documents []*document.Document
