@@ -307,7 +307,7 @@ func compareWithCSV(t *testing.T, advanced *screen.Publication) {
 		t.Errorf("rows differ from those of SDN_ADVANCED:\n%v\n%v", got, want)
 	}
 	for _, p := range advanced.Parties {
-		if c, ok := parties[p.UID]; ok && (strings.ToUpper(c.Facts.Name) != strings.ToUpper(p.Facts.Name) || c.Facts.Type != p.Facts.Type) {
+		if c, ok := parties[p.UID]; ok && (!strings.EqualFold(c.Facts.Name, p.Facts.Name) || c.Facts.Type != p.Facts.Type) {
 			t.Errorf("party %s: %q, %v; want %q, %v", p.UID, c.Facts.Name, c.Facts.Type, p.Facts.Name, p.Facts.Type)
 		}
 	}
