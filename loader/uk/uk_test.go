@@ -217,6 +217,8 @@ func TestUnexpected(t *testing.T) {
 			"element Designations/Designation/CryptoWalletAddresses", "USDT " + wallet},
 		{"element without a label", replaceOnce(t, xml, "<PhoneNumbers>", "<CryptoWalletAddresses><A n='4Nd1mBQtrMJVYVfKf2PJy9NZUZdTAsp7D4xWLs4gDB4U'/></CryptoWalletAddresses><PhoneNumbers>"),
 			"element Designations/Designation/CryptoWalletAddresses", " 4Nd1mBQtrMJVYVfKf2PJy9NZUZdTAsp7D4xWLs4gDB4U"},
+		{"attribute of an element", replaceOnce(t, xml, "<PhoneNumbers>", "<CryptoWallet n='4Nd1mBQtrMJVYVfKf2PJy9NZUZdTAsp7D4xWLs4gDB4U'/><PhoneNumbers>"),
+			"element Designations/Designation/CryptoWallet", " 4Nd1mBQtrMJVYVfKf2PJy9NZUZdTAsp7D4xWLs4gDB4U"},
 		{"element in a known one", replaceOnce(t, xml, "<EntityDetails><Entity>", "<EntityDetails><Entity><New>BTC 16xQWbBGzh6dHLwgC7uSUPA2EpByAMpExV</New>"), "", "BTC 16xQWbBGzh6dHLwgC7uSUPA2EpByAMpExV"},
 		{"column", addColumn("Crypto wallet addresses", "USDT: "+wallet), `column "Crypto wallet addresses"`, "USDT " + wallet},
 		{"column without a label", addColumn("Crypto wallet addresses", "4Nd1mBQtrMJVYVfKf2PJy9NZUZdTAsp7D4xWLs4gDB4U"), `column "Crypto wallet addresses"`, " 4Nd1mBQtrMJVYVfKf2PJy9NZUZdTAsp7D4xWLs4gDB4U"},
