@@ -12,7 +12,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"walletscreen/loader/fbi"
-	"walletscreen/loader/prose"
 	"walletscreen/screen"
 	"walletscreen/screen/address"
 )
@@ -45,17 +44,17 @@ func TestParse(t *testing.T) {
 				Addresses: []screen.PublishedAddress{
 					{Text: ones, ListedOn: 20260228},
 					{Text: eip55, ListedOn: 20260228},
-					{Text: btc, Symbol: "Bitcoin", ListedOn: 20260228},
-					{Text: twos, Symbol: "Bitcoin", ListedOn: 20260228},
 					{Text: eip55[:41] + "D", ListedOn: 20260228},
 					{Text: "4Nd1mBQtrMJVYVfKf2PJy9NZUZdTAsp7D4xWLs4gDB4T", ListedOn: 20260228},
+					{Text: btc, Symbol: "Bitcoin", ListedOn: 20260228},
+					{Text: twos, Symbol: "Bitcoin", ListedOn: 20260228},
 				},
 			}},
 			Unexpected: map[string]int{
-				prose.Misprint:                  1,
-				prose.Unread:                    2, // the transaction, and the one that only its list makes an address
-				"address outside the main text": 1,
-				"link to an address that the text does not print": 1,
+				"misprinted address kept as printed: checksum":           1,
+				"unreadable run where addresses stand: ambiguous_32byte": 1, // the transaction
+				"address outside the main text":                          1,
+				"link to an address that the text does not print":        1,
 			},
 		},
 		"release.html": {
@@ -99,7 +98,7 @@ func TestParseWithout(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := &screen.Publication{Records: 1, Unexpected: map[string]int{prose.NoAddress: 1}}
+	want := &screen.Publication{Records: 1, Unexpected: map[string]int{"text speaks of wallets, no address found": 1}}
 	if diff := cmp.Diff(want, pub); diff != "" {
 		t.Errorf("a notice without addresses (-want +got):\n%s", diff)
 	}
