@@ -79,7 +79,7 @@ var rooms = []room{
 	{path: "loader/custom", ours: []string{"screen"}, others: []string{"golang.org/x/text"}, never: parserNever, unreachable: parserUnreachable},
 	{path: "loader/xmlstream", never: parserNever, unreachable: parserUnreachable},
 	{path: "loader/il", ours: []string{"screen", "screen/address", "loader/sheet"}, never: parserNever, unreachable: parserUnreachable},
-	{path: "loader/jp", ours: []string{"screen", "screen/address", "loader/sheet"}, never: parserNever, unreachable: parserUnreachable},
+	{path: "loader/jp", ours: []string{"screen", "loader/freetext", "loader/sheet"}, never: parserNever, unreachable: parserUnreachable},
 	{path: "loader/sheet", ours: []string{"loader/xmlstream"}, never: parserNever, unreachable: parserUnreachable},
 	{path: "loader/sheet/sheettest"},
 	{
