@@ -96,7 +96,7 @@ func TestParse(t *testing.T) {
 			{
 				UID:       "56 別の取引所",
 				Facts:     screen.Facts{Name: "別の取引所", Type: screen.PartyEntity, Programs: []string{"ロシア（団体）"}},
-				Addresses: []screen.PublishedAddress{{Text: btc}},
+				Addresses: []screen.PublishedAddress{{Text: btc, Symbol: "ビットコイン"}},
 			},
 		},
 		Unexpected: map[string]int{
