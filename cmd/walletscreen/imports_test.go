@@ -82,6 +82,7 @@ var rooms = []room{
 	{path: "loader/jp", ours: []string{"screen", "loader/freetext", "loader/sheet"}, never: parserNever, unreachable: parserUnreachable},
 	{path: "loader/sheet", ours: []string{"loader/xmlstream"}, never: parserNever, unreachable: parserUnreachable},
 	{path: "loader/sheet/sheettest"},
+	{path: "loader/parsertest", ours: []string{"screen"}, others: []string{"github.com/google/go-cmp"}},
 	{
 		path: "loader/fbi", ours: []string{"screen", "screen/address", "loader/freetext"}, others: []string{"golang.org/x/net/html"},
 		never: parserNever, unreachable: parserUnreachable,

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"walletscreen/loader/parsertest"
 	"walletscreen/screen"
 )
 
@@ -144,7 +145,7 @@ func TestCounts(t *testing.T) {
 // work that grows faster would: what is allocated is counted, not timed.
 func TestLinear(t *testing.T) {
 	size := 1 << 20
-	if underRace {
+	if parsertest.UnderRace {
 		size >>= 3
 	}
 	work := func(text string) (allocated, objects uint64) {

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"walletscreen/loader/jp"
+	"walletscreen/loader/parsertest"
 	"walletscreen/loader/sheet/sheettest"
 	"walletscreen/screen"
 )
@@ -219,18 +220,5 @@ func TestDates(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add(workbook(f))
 	f.Add([]byte("タリバーン関係者等\n告示日付,告示番号,日本語表記,英語表記,別名,詳細\n令和元年5月1日,第１号,マロリー,Mallory,(a)M,ETH: " + evm + "\n,,,,,TRX: " + tron + "\n"))
-	f.Fuzz(func(t *testing.T, table []byte) {
-		pub, err := jp.Parse(bytes.NewReader(table))
-		if err != nil || len(pub.Parties) == 0 {
-			return
-		}
-		pub.List, pub.PublishedOn, pub.Digest = "jp-mof", 20261121, screen.Digest{1}
-		s, _, err := screen.Empty().Merge(screen.List{ID: "jp-mof", Kind: screen.KindDesignation, Authority: "MOF", Name: "list"}, pub)
-		if err != nil {
-			t.Fatalf("merging: %v", err)
-		}
-		if _, err := screen.Decode(s.Encoding()); err != nil {
-			t.Fatalf("reading back: %v", err)
-		}
-	})
+	f.Fuzz(func(t *testing.T, table []byte) { parsertest.Fuzzed(t, jp.Parse, table) })
 }

@@ -1,29 +1,19 @@
 package un
 
 import (
-	"bytes"
 	"compress/gzip"
 	"fmt"
 	"maps"
 	"os"
-	"reflect"
 	"strings"
 	"testing"
 	"testing/iotest"
 
 	"github.com/google/go-cmp/cmp"
 
+	"walletscreen/loader/parsertest"
 	"walletscreen/screen"
 )
-
-func fixture(t testing.TB) string {
-	t.Helper()
-	b, err := os.ReadFile("testdata/list.xml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
-}
 
 func TestParse(t *testing.T) {
 	want := &screen.Publication{
@@ -76,10 +66,10 @@ func TestParse(t *testing.T) {
 		},
 	}
 	for name, in := range map[string]string{
-		"as it is":        fixture(t),
-		"CRLF":            strings.ReplaceAll(fixture(t), "\n", "\r\n"),
-		"byte order mark": "\ufeff" + fixture(t),
-		"entities first":  entitiesFirst(t, fixture(t)),
+		"as it is":        parsertest.Fixture(t, "list.xml"),
+		"CRLF":            strings.ReplaceAll(parsertest.Fixture(t, "list.xml"), "\n", "\r\n"),
+		"byte order mark": "\ufeff" + parsertest.Fixture(t, "list.xml"),
+		"entities first":  entitiesFirst(t, parsertest.Fixture(t, "list.xml")),
 	} {
 		got, err := Parse(iotest.HalfReader(strings.NewReader(in)))
 		if err != nil {
@@ -103,7 +93,7 @@ func entitiesFirst(t *testing.T, doc string) string {
 }
 
 func TestParseRefuses(t *testing.T) {
-	doc := fixture(t)
+	doc := parsertest.Fixture(t, "list.xml")
 	for _, test := range []struct{ name, old, new, want string }{
 		{"HTML", doc, "<!DOCTYPE html><html><body>Service unavailable</body></html>", "line 1: a DOCTYPE"},
 		{"XHTML", doc, "<html><body/></html>", "line 1: root element <html>, want <CONSOLIDATED_LIST>"},
@@ -125,13 +115,9 @@ func TestParseRefuses(t *testing.T) {
 		{"no name", "MADE UP TRADING COMPANY", " ", "the entry of line 73, XQe.003, has no name"},
 		{"element in a text", "Treasurer", "<b>Treasurer</b>", "an element where only text is expected"},
 	} {
-		if strings.Count(doc, test.old) != 1 {
-			t.Fatalf("%s: %.80q stands %d times in the fixture", test.name, test.old, strings.Count(doc, test.old))
-		}
-		pub, err := Parse(strings.NewReader(strings.Replace(doc, test.old, test.new, 1)))
-		if err == nil || !strings.HasPrefix(err.Error(), "un: ") || !strings.Contains(err.Error(), test.want) {
-			t.Errorf("%s: %+v, %v; want an error with %q", test.name, pub, err, test.want)
-		}
+		t.Run(test.name, func(t *testing.T) {
+			parsertest.WantError(t, Parse, parsertest.ReplaceOnce(t, doc, test.old, test.new), "un: ", test.want)
+		})
 	}
 }
 
@@ -188,29 +174,11 @@ func TestShared(t *testing.T) {
 	}
 }
 
-// FuzzParse checks that what is accepted keeps the promises of a publication,
-// and is accepted the same when it comes in pieces.
 func FuzzParse(f *testing.F) {
-	f.Add([]byte(fixture(f)))
+	f.Add([]byte(parsertest.Fixture(f, "list.xml")))
 	f.Fuzz(func(t *testing.T, in []byte) {
-		pub, err := Parse(bytes.NewReader(in))
-		again, err2 := Parse(iotest.OneByteReader(bytes.NewReader(in)))
-		if fmt.Sprint(err) != fmt.Sprint(err2) || !reflect.DeepEqual(pub, again) {
-			t.Fatalf("whole: %v; in pieces: %v", err, err2)
-		}
-		if err != nil {
-			if pub != nil || len(err.Error()) > 8<<10 {
-				t.Fatalf("error of %d bytes, publication %v", len(err.Error()), pub)
-			}
-			return
-		}
-		if pub.PublishedOn == 0 || pub.Records < len(pub.Parties) {
-			t.Fatalf("date %v, %d records, %d parties", pub.PublishedOn, pub.Records, len(pub.Parties))
-		}
-		pub.List, pub.Digest = "un-sc", screen.Digest{1}
-		list := screen.List{ID: pub.List, Kind: screen.KindDesignation, Authority: "UN", Name: "list"}
-		if _, _, err := screen.Empty().Merge(list, pub); err != nil {
-			t.Fatalf("merging: %v", err)
+		if pub := parsertest.Fuzzed(t, Parse, in); pub != nil && pub.PublishedOn == 0 {
+			t.Fatal("a publication without a date")
 		}
 	})
 }
