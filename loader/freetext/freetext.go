@@ -64,9 +64,9 @@ const (
 	misprint   = "misprinted address kept as printed: "
 	unlabeled  = "address without checksum or label kept"
 
-	// minItem is the length of the shortest item of a list of addresses that is kept
-	// without being one: the shortest addresses in base58check have 25 characters.
-	minItem = 25
+	// minPrinted is the length of the shortest run that is kept as printed: the
+	// shortest addresses in base58check have 25 characters.
+	minPrinted = 25
 
 	// stringCost is what holding a string takes beside its bytes, about.
 	stringCost = 64
@@ -94,7 +94,7 @@ func (r *Rows) Cell(text string) {
 	}
 	switch {
 	case cell.Other == "":
-	case len(cell.Other) >= minItem && len(cell.Other) <= address.MaxTextBytes && len(strings.Fields(cell.Other)) == 1:
+	case len(cell.Other) >= minPrinted && len(cell.Other) <= address.MaxTextBytes && len(strings.Fields(cell.Other)) == 1:
 		if r.add(cell.Other, cell.Tag) {
 			r.note(misprint+cell.Reason.String(), cell.Other)
 		}
@@ -148,6 +148,11 @@ func (r *Rows) unread(text string, u address.Unread, among bool) bool {
 		}
 		r.note(unlabeled, run)
 		return true
+	}
+	if len(run) < minPrinted {
+		// The rest of a run that was split: the mark of a footnote, half a word.
+		r.note(unreadable+cell.Reason.String(), run)
+		return false
 	}
 	switch cell.Reason {
 	case address.ReasonChecksum:

@@ -97,6 +97,7 @@ func TestRows(t *testing.T) {
 		{name: "account in wrong case", prose: []string{"wallet 0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAeD"}, rows: []string{"0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAeD"},
 			counts: map[string]int{misprint + "checksum": 1}},
 		{name: "rest of a run", prose: []string{tron + "The Director"}, rows: []string{tron}, counts: map[string]int{unreadable + "unrecognized": 1}},
+		{name: "short rest of a run behind a label", prose: []string{"BTC: " + bitcoin + "3"}, rows: []string{"BTC " + bitcoin}, counts: map[string]int{unreadable + "not_an_address": 1}},
 		{name: "broken, the checksum fails", prose: []string{"blockchain wallet\n" + tron[:20] + "\n" + misprinted[20:]}, counts: map[string]int{noAddress: 1}},
 		{name: "broken", prose: []string{"blockchain wallet\n" + tron[:20] + "\n" + tron[20:]}, rows: []string{tron}},
 	} {

@@ -15,7 +15,8 @@
 // of a party is the number of its notice and its name, in Latin letters if there
 // is one: "第100号 Mallory". Either changes when the ministry amends an entry by a
 // new notice or a new spelling, which then is another party. Two entries with one
-// UID are one party.
+// UID are one party. One without a name in either language has the name 不明
+// (unknown), as the list has for some.
 package jp
 
 import (
@@ -214,8 +215,11 @@ func (p *parser) begin(r *sheet.Row) {
 			e.facts.Aliases = append(e.facts.Aliases, screen.Alias{Name: name, Type: typ, Weak: weak})
 		}
 	}
-	if japanese == "" {
+	switch {
+	case japanese == "" && english != "":
 		e.facts.Name = english
+	case japanese == "":
+		e.facts.Name = unknown
 	}
 	alias(english, "", false)
 	for _, name := range names[roleAlias] {

@@ -161,6 +161,16 @@ func TestDecoys(t *testing.T) {
 	}
 }
 
+// An entry without a name has one that says so.
+func TestNoName(t *testing.T) {
+	pub := parsertest.Parse(t, jp.Parse, "告示日付,告示番号,日本語表記,英語表記,別名,詳細\n2001年9月22日,1,不明,,M,ETH "+evm+"\n2001年9月22日,2,,,,ETH "+evm+"\n")
+	for i, uid := range []string{"1", "2"} {
+		if p := pub.Parties[i]; p.UID != uid || p.Facts.Name != "不明" {
+			t.Errorf("party %+v, want %s, 不明", p, uid)
+		}
+	}
+}
+
 // The name of a column that is new says what is in it. What names say of wallets
 // is nothing to count.
 func TestColumns(t *testing.T) {
