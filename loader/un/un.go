@@ -146,7 +146,7 @@ func (p *parser) entry(typ screen.PartyType) error {
 		switch {
 		case once[element] != nil:
 			err := p.LeafOnce(once[element])
-			rows.Detail(*once[element])
+			p.read(&rows, rows.Detail, *once[element])
 			return err
 		case groups[element]:
 			alias, quality, err := p.group(&rows)
@@ -196,7 +196,6 @@ func (p *parser) entry(typ screen.PartyType) error {
 	party.Facts.Name = strings.Join(parts, " ")
 	party.Facts.Type = typ
 	party.Facts.Programs = programs
-	p.Kept += rows.Kept
 	p.pub.Parties = append(p.pub.Parties, party)
 	return nil
 }
@@ -225,12 +224,20 @@ func (p *parser) text(rows *freetext.Rows) (string, error) {
 		return "", rows.Unknown(p.Scanner)
 	}
 	text, err := p.Leaf()
+	read := rows.Detail
 	if sentences {
-		rows.Prose(text)
-	} else {
-		rows.Detail(text)
+		read = rows.Prose
 	}
+	p.read(rows, read, text)
 	return text, err
+}
+
+// read reads a text for addresses with one of the functions of rows, and counts
+// what they keep.
+func (p *parser) read(rows *freetext.Rows, read func(string), text string) {
+	p.Kept -= rows.Kept
+	read(text)
+	p.Kept += rows.Kept
 }
 
 // named returns an alias. QUALITY is that of an individual's alias, Good or Low,
