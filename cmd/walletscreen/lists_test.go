@@ -48,7 +48,7 @@ own HELD since 2025-11-05T12:00:00Z: no rows
   publication (cdcdcdcdcdcd), the first of the list: nothing of it is served
   would list 0 rows, delist 0 and amend 0; read from own.csv
 
-NOT COVERED: lists that cannot be loaded; nothing is said about the addresses on them
+NOT COVERED: lists that are not loaded; nothing is said about the addresses on them
 kr-list  Seoul  A list  published as pictures  https://example.org/kr
 
 NOTE: something

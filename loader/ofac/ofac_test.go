@@ -16,6 +16,7 @@ import (
 	"testing"
 	"testing/iotest"
 
+	"walletscreen/loader/parsertest"
 	"walletscreen/loader/xmlstream"
 	"walletscreen/screen"
 )
@@ -613,7 +614,7 @@ func TestTruncated(t *testing.T) {
 		tail := strings.LastIndex(doc, "</")
 		tail += strings.IndexByte(doc[tail:], '>') + 1
 		step := 1
-		if underRace {
+		if parsertest.UnderRace {
 			step = 13 // a scanner for each cut
 		}
 		for n := 0; n < len(doc); n += step {
@@ -641,6 +642,9 @@ func TestReadError(t *testing.T) {
 
 // No input makes a publication of any size in memory.
 func TestTooMuchToKeep(t *testing.T) {
+	if parsertest.UnderRace {
+		t.Skip("not run with -race: documents of many megabytes, and one goroutine")
+	}
 	const want = "names and addresses of more than 67108864 bytes"
 	entry := func(inner string) string {
 		return "<sdnList><sdnEntry><uid>1</uid><lastName>X</lastName>" + inner + "</sdnEntry></sdnList>"
