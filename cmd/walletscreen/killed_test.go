@@ -105,7 +105,7 @@ type newsroom struct {
 }
 
 // maxPrinted is more than the number of publications of any newsroom.
-const maxPrinted = 200
+const maxPrinted = 64
 
 // openNewsroom has a server serve the first publication.
 func openNewsroom(t *testing.T, server *storetest.Server, namespace string) *newsroom {
@@ -188,7 +188,9 @@ func (n *newsroom) stored() int {
 func (n *newsroom) killDuring(stalled chan struct{}, redis string, kill func(ended <-chan struct{}) bool) (killed, published bool) {
 	t := n.t
 	t.Helper()
-	n.printed++
+	if n.printed++; n.printed == maxPrinted {
+		t.Fatalf("more than %d publications", maxPrinted)
+	}
 	n.gazette.publish(n.printed, stalled)
 	cmd := n.loader(redis)
 	if err := cmd.Start(); err != nil {

@@ -3,7 +3,6 @@ package main_test
 import (
 	"bufio"
 	"cmp"
-	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -18,7 +17,6 @@ import (
 
 	"google.golang.org/protobuf/encoding/protojson"
 
-	"walletscreen/loader"
 	pb "walletscreen/proto/walletscreen/v1"
 	"walletscreen/screen"
 	"walletscreen/screen/client"
@@ -782,11 +780,6 @@ func replayedParties(t *testing.T, s *screen.Snapshot) {
 	}
 }
 
-// oneLoader is a store that no other loader uses.
-type oneLoader struct{ *store.Publisher }
-
-func (oneLoader) Claim(context.Context, string) (func(), bool, error) { return func() {}, true, nil }
-
 // TestReplayInAnyOrder loads the 27 states in random orders and with --backfill:
 // each ends with the snapshot that they give in order of their dates.
 func TestReplayInAnyOrder(t *testing.T) {
@@ -794,29 +787,22 @@ func TestReplayInAnyOrder(t *testing.T) {
 	redis := "redis://" + storetest.Redis(t).Addr
 	dates := states(t)
 	random := rand.New(rand.NewPCG(27, 4))
-	var want screen.Digest
+	var want string
 	for order := range 4 {
-		publisher, err := store.NewPublisher(store.Options{URL: redis, Namespace: fmt.Sprintf("order-%d", order)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer publisher.Close()
+		var last reportOf
 		for _, date := range dates {
-			source := loader.Source{List: sdn, Documents: []string{data("ofac/sdn_xml/SDN-" + date + ".crypto-subset.xml.gz")}}
-			reports, err := loader.Run(t.Context(), oneLoader{publisher}, loader.Options{Sources: []loader.Source{source}, Backfill: true, Release: true})
-			if err != nil || reports[0].Outcome != loader.Published {
-				t.Fatalf("order %d, %s: %v, %+v", order, date, err, reports)
+			s := step{list: sdn, files: []string{"ofac/sdn_xml/SDN-" + date + ".crypto-subset.xml.gz"}}
+			got, out := loadStep(t, redis, s, "--backfill", "--release", "--namespace", fmt.Sprintf("order-%d", order))
+			if got.Outcome != "published" || out.code != 0 {
+				t.Fatalf("order %d, %s: exit code %d\n%s%s", order, date, out.code, out.stdout, out.stderr)
 			}
+			last = got
 		}
-		s, _, err := publisher.Current(t.Context())
-		if err != nil {
-			t.Fatal(err)
+		if want == "" {
+			want = last.Snapshot.Digest
 		}
-		if want.IsZero() {
-			want = s.Digest()
-		}
-		if s.Digest() != want || s.Sequence != uint64(len(dates)) || len(s.List(sdn).Publications) != len(dates) {
-			t.Errorf("order %q: %s with %d publications, want %s", dates, s, len(s.List(sdn).Publications), want)
+		if last.Snapshot.Digest != want || last.Snapshot.Sequence != uint64(len(dates)) || last.Publication.PublishedOn != "2026-08-07" {
+			t.Errorf("order %q: %+v, want the snapshot %s", dates, last.Snapshot, want)
 		}
 		random.Shuffle(len(dates), func(i, j int) { dates[i], dates[j] = dates[j], dates[i] })
 		if order == 2 { // the worst: each is earlier than all before it
