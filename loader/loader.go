@@ -42,12 +42,13 @@ type Options struct {
 	// Sources are what to import. Several of one list are imported in order of
 	// their publications' dates, those of one date in the order given.
 	Sources []Source
-	// Every is how often runs are made, 0 for a single one. A publisher is not asked
-	// more often than that, nor than its list's Poll.
+	// Every is the time from the end of one import of a list to the next, 0 when there
+	// is but one. A publisher is not asked more often than that, nor than its list's
+	// Poll.
 	Every time.Duration
 	// DryRun says what would change and changes nothing.
 	DryRun bool
-	// Release lets through what a guard would hold.
+	// Release lets through what a guard would hold, in the first import.
 	Release bool
 	// Backfill puts publications that are older than the newest into the history of
 	// their list. What is listed now does not change.
@@ -116,37 +117,20 @@ type run struct {
 	// deltas read the delta files that an operator gave for a list, once.
 	deltas map[screen.ListID]func() ([]*ofac.Delta, error)
 
-	// publishing is held while a list is merged and published: lists of one run
+	// publishing is held while a list is merged and published: lists of one process
 	// would only be in each other's way.
-	publishing sync.Mutex
+	publishing *sync.Mutex
 }
 
 // Run imports every source, the lists side by side, and reports on each list in
 // order of the sources. A list that fails does not stop the others. The error is
 // for what concerns them all.
 func Run(ctx context.Context, store Store, o Options) ([]Report, error) {
-	if o.Fetch == nil {
-		o.Fetch = new(fetch.Fetcher)
+	order, sources, err := o.lists()
+	if err != nil {
+		return nil, err
 	}
-	r := &run{Options: o, store: store, deltas: map[screen.ListID]func() ([]*ofac.Delta, error){}}
-	order, sources := byList(o.Sources)
-	if len(order) == 0 {
-		return nil, errors.New("nothing to load")
-	}
-	for _, more := range [][]Source{o.Reconcile, o.Deltas} {
-		for _, src := range more {
-			if sources[src.List] == nil {
-				return nil, fmt.Errorf("list %s is not among those to load", src.List)
-			}
-		}
-	}
-	for _, src := range o.Deltas {
-		r.deltas[src.List] = sync.OnceValues(func() ([]*ofac.Delta, error) {
-			ctx, cancel := context.WithTimeout(ctx, cmp.Or(r.Timeout, defaultTimeout))
-			defer cancel()
-			return r.readDeltas(ctx, src.List)
-		})
-	}
+	r := newRun(ctx, store, o, new(sync.Mutex))
 	reports := make([]Report, len(order))
 	var group sync.WaitGroup
 	for i, id := range order {
@@ -154,6 +138,74 @@ func Run(ctx context.Context, store Store, o Options) ([]Report, error) {
 	}
 	group.Wait()
 	return reports, nil
+}
+
+// Stay imports every source, and again Options.Every after each import has ended,
+// until ctx ends. Each list goes its own way: one whose publisher is slow or silent
+// delays no other. reported is called after each import, never by two goroutines at
+// a time; not after one that failed because ctx ended. What an operator releases is
+// the first import of each list; the next is judged anew. The error is for what
+// concerns them all.
+func Stay(ctx context.Context, store Store, o Options, reported func(*Report)) error {
+	order, sources, err := o.lists()
+	if err != nil {
+		return err
+	}
+	var publishing, reporting sync.Mutex
+	var group sync.WaitGroup
+	for _, id := range order {
+		group.Go(func() {
+			o := o
+			for {
+				report := newRun(ctx, store, o, &publishing).list(ctx, id, sources[id])
+				if ctx.Err() == nil || report.Outcome != Failed {
+					reporting.Lock()
+					reported(&report)
+					reporting.Unlock()
+				}
+				o.Release = false
+				select {
+				case <-ctx.Done():
+					return
+				case <-time.After(o.Every):
+				}
+			}
+		})
+	}
+	group.Wait()
+	return nil
+}
+
+func newRun(ctx context.Context, store Store, o Options, publishing *sync.Mutex) *run {
+	r := &run{Options: o, store: store, deltas: map[screen.ListID]func() ([]*ofac.Delta, error){}, publishing: publishing}
+	for _, src := range o.Deltas {
+		r.deltas[src.List] = sync.OnceValues(func() ([]*ofac.Delta, error) {
+			ctx, cancel := context.WithTimeout(ctx, cmp.Or(r.Timeout, defaultTimeout))
+			defer cancel()
+			return r.readDeltas(ctx, src.List)
+		})
+	}
+	return r
+}
+
+// lists returns the lists in order of their sources, and the sources of each. It
+// completes the options.
+func (o *Options) lists() (order []screen.ListID, sources map[screen.ListID][]Source, err error) {
+	if o.Fetch == nil {
+		o.Fetch = new(fetch.Fetcher)
+	}
+	order, sources = byList(o.Sources)
+	if len(order) == 0 {
+		return nil, nil, errors.New("nothing to load")
+	}
+	for _, more := range [][]Source{o.Reconcile, o.Deltas} {
+		for _, src := range more {
+			if sources[src.List] == nil {
+				return nil, nil, fmt.Errorf("list %s is not among those to load", src.List)
+			}
+		}
+	}
+	return order, sources, nil
 }
 
 // byList groups sources by list, and returns the lists in the order of the sources.

@@ -469,3 +469,12 @@ func TestDocumentation(t *testing.T) {
 		t.Errorf("the page has\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }
+
+// TestLoneCSV gives sdn.csv without its comments: an operator learns what is missing.
+func TestLoneCSV(t *testing.T) {
+	name := file(t, "36,\"AEROCARIBBEAN AIRLINES\",-0- ,\"CUBA\",-0- ,-0- ,-0- ,-0- ,-0- ,-0- ,-0- ,-0- \r\n")
+	r := load(t, newMemory(), Options{Sources: []Source{from(sdn, name)}})
+	if r.Outcome != Failed || !strings.Contains(r.Err.Error(), "give sdn.csv + sdn_comments.csv") {
+		t.Errorf("%s, %v", r.Outcome, r.Err)
+	}
+}

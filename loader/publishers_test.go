@@ -400,3 +400,47 @@ func TestUnexpected(t *testing.T) {
 		t.Errorf("%s, %v: unexpected %v", r.Outcome, r.Err, r.Unexpected)
 	}
 }
+
+// TestStay: a publisher that never answers keeps no other list from being imported
+// again and again, and what an operator releases is one import.
+func TestStay(t *testing.T) {
+	o := openOffice(t)
+	day := time.Now().UTC().AddDate(0, 0, -5)
+	silent := make(chan struct{}, 1)
+	o.set("/silent", func(w http.ResponseWriter, r *http.Request) {
+		silent <- struct{}{}
+		<-r.Context().Done()
+	})
+	o.set("/first", sends(sdnText(day, 20, 30), "")) // too few entries
+	options := Options{
+		Sources: []Source{from("uk-sanctions-list", o.URL+"/silent"), from(sdn, o.URL+"/first")},
+		Every:   time.Millisecond, Release: true, Fetch: atPublisher().Fetch,
+	}
+	options.Fetch.Idle, options.Fetch.FirstByte = time.Hour, time.Hour
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var outcomes []Outcome
+	m := newMemory()
+	err := Stay(ctx, m, options, func(r *Report) {
+		if r.List != sdn {
+			t.Errorf("%s: %s, %v", r.List, r.Outcome, r.Err)
+		}
+		if outcomes = append(outcomes, r.Outcome); len(outcomes) == 2 {
+			o.set("/first", sends(sdnText(day.AddDate(0, 0, 1), 21, 30), ""))
+		}
+		if r.Outcome == Held {
+			<-silent
+			cancel()
+		}
+	})
+	if want := []Outcome{Published, Unchanged, Held}; err != nil || !slices.Equal(outcomes, want) {
+		t.Errorf("%v, %v; want %v", outcomes, err, want)
+	}
+	if len(m.claimed) > 0 {
+		t.Errorf("still claimed: %v", m.claimed)
+	}
+	options.Sources = nil
+	if err := Stay(t.Context(), m, options, nil); err == nil {
+		t.Error("nothing to load, and no error")
+	}
+}

@@ -1,6 +1,7 @@
 package loader
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -336,6 +337,9 @@ func together(parse func(io.Reader) (*screen.Publication, error)) func([]io.Read
 func parseOFAC(documents []io.Reader) (*screen.Publication, error) {
 	if len(documents) == 2 {
 		return ofac.ParseCSV(documents[0], documents[1])
+	}
+	if d, ok := documents[0].(*document.Document); ok && d.Form() == document.Text {
+		return nil, errors.New("it is no XML; sdn.csv alone breaks off in the midst of long remarks and their addresses: give sdn.csv + sdn_comments.csv")
 	}
 	return single(ofac.Parse)(documents)
 }

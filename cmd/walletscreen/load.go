@@ -30,7 +30,7 @@ type loadCmd struct {
 	Backfill  bool          `help:"Put publications that are older than the newest of their list into its history: what was listed when. What is listed now does not change."`
 	Reconcile []string      `sep:"none" placeholder:"LIST=LOCATION" help:"A second document of the same publication of a list, in another format; repeatable. A publication that does not have the same parties and addresses in both is held."`
 	Delta     []string      `sep:"none" placeholder:"LIST=LOCATION" help:"A file in which the publisher says what its publications changed (OFAC's delta files); repeatable. It dates rows that were listed before the first publication that was loaded, and releases a held change whose removals it names."`
-	Format    string        `enum:"text,json" default:"text" help:"Format of the report: ${enum}. json is one object for each run."`
+	Format    string        `enum:"text,json" default:"text" help:"Format of the report: ${enum}. json is one object for each run, with --every for each import of a list."`
 	OpsListen string        `placeholder:"HOST:PORT" help:"Address for operators while loading --every so often: /metrics for Prometheus. Loopback only, unless --insecure."`
 	Insecure  bool          `help:"Allow an --ops-listen other than loopback although nothing encrypts or authenticates the connection."`
 
@@ -88,22 +88,21 @@ func (c *loadCmd) Run(ctx context.Context, s std) error {
 		}
 		defer stop()
 	}
-	for {
-		code := c.once(ctx, loaderStore{publisher, false}, options, metrics, s)
-		if c.Every == 0 {
-			if code != exitOK {
-				return exitCode(code)
-			}
-			return nil
-		}
-		// One run is what an operator released; the next is judged anew.
-		options.Release = false
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(c.Every):
-		}
+	to := loaderStore{publisher, false}
+	if c.Every > 0 {
+		return loader.Stay(ctx, to, options, func(r *loader.Report) {
+			metrics.Observe(r)
+			c.show([]loader.Report{*r}, s)
+		})
 	}
+	reports, err := loader.Run(ctx, to, options)
+	if err != nil {
+		return err
+	}
+	if code := c.show(reports, s); code != exitOK {
+		return exitCode(code)
+	}
+	return nil
 }
 
 // serveMetrics serves the loader's metrics until stop is called.
@@ -124,14 +123,9 @@ func serveMetrics(address string, metrics prometheus.Gatherer, s std) (stop func
 	return func() { _ = h.Close() }, nil
 }
 
-// once runs one import and prints a line for each list. It returns the exit code.
-func (c *loadCmd) once(ctx context.Context, to loader.Store, options loader.Options, metrics *loader.Metrics, s std) int {
-	reports, err := loader.Run(ctx, to, options)
-	if err != nil {
-		fmt.Fprintln(s.err, "walletscreen load:", err)
-		return exitFailure
-	}
-	metrics.Observe(reports)
+// show prints reports, a line for each list, and returns the exit code that they
+// make together.
+func (c *loadCmd) show(reports []loader.Report, s std) int {
 	if c.Format == "json" {
 		if err := writeReports(s.out, reports, c.DryRun); err != nil {
 			fmt.Fprintln(s.err, "walletscreen load: writing the report:", err)

@@ -2,7 +2,8 @@
 //
 // What a store promises when Redis dies, hangs or comes back can only be shown
 // on the real thing, so each server here is a process of its own that a test can
-// kill, restart and pause.
+// kill, restart and pause. A Proxy before one of them says what happens between two
+// commands.
 package storetest
 
 import (
