@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -20,8 +19,6 @@ import (
 	"walletscreen/loader/xmlstream"
 	"walletscreen/screen"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 // fixtures are one publication in three formats.
 var fixtures = []string{"advanced.xml", "sdn.xml", "enhanced.xml"}
@@ -84,19 +81,7 @@ func TestGolden(t *testing.T) {
 	for _, name := range []string{"advanced", "sdn", "enhanced"} {
 		t.Run(name, func(t *testing.T) {
 			got := readable(t, *parseFixture(t, name+".xml"))
-			golden := filepath.Join("testdata", name+".golden.json")
-			if *update {
-				if err := os.WriteFile(golden, got, 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(golden)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if !bytes.Equal(got, want) {
-				t.Errorf("not as in %s (-update writes it anew); got:\n%s", golden, got)
-			}
+			parsertest.GoldenText(t, name+".golden.json", string(got))
 		})
 	}
 }

@@ -103,8 +103,13 @@ func Readable(pub *screen.Publication) string {
 // which the flag -update writes anew.
 func Golden(t testing.TB, golden string, pub *screen.Publication) {
 	t.Helper()
+	GoldenText(t, golden, Readable(pub))
+}
+
+// GoldenText is Golden for a text.
+func GoldenText(t testing.TB, golden, got string) {
+	t.Helper()
 	golden = filepath.Join("testdata", golden)
-	got := Readable(pub)
 	if *update {
 		if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
 			t.Fatal(err)
