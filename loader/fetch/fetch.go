@@ -283,6 +283,7 @@ type download struct {
 	spool       *spool
 	validators  Validators // of what the spool holds
 	encoding    string
+	whole       int64 // size of the document, if a Content-Range said so
 	notModified bool
 }
 
@@ -402,6 +403,9 @@ func (d *download) try(ctx context.Context) error {
 		// net/http itself holds an answer to the length that it declares.
 		return fmt.Errorf("the answer broke off after %d bytes: %w", d.spool.size, cmp.Or(cause(ctx), err))
 	}
+	if d.whole > 0 && d.spool.size != d.whole {
+		return fmt.Errorf("the answer ended after %d of %d bytes", d.spool.size, d.whole)
+	}
 	if d.Progress != nil && total < 0 {
 		d.Progress(d.name, d.spool.size, d.spool.size)
 	}
@@ -421,7 +425,7 @@ func (d *download) begin(res *http.Response) error {
 	if err := d.spool.restart(); err != nil {
 		return backoff.Permanent(err)
 	}
-	d.validators = validators(res)
+	d.validators, d.whole = validators(res), 0
 	switch d.encoding = strings.ToLower(res.Header.Get("Content-Encoding")); d.encoding {
 	case "", "identity", "gzip":
 		return nil
@@ -442,15 +446,24 @@ func (d *download) resumable() string {
 	return d.validators.LastModified
 }
 
-// continues reports whether a partial answer is the rest of what is here.
+// continues reports whether a partial answer is the rest of what is here, to the
+// end of the document: a server may send less than was asked for.
 func (d *download) continues(res *http.Response) bool {
-	rest, ok := strings.CutPrefix(res.Header.Get("Content-Range"), "bytes ")
-	from, _, _ := strings.Cut(rest, "-")
-	n, err := strconv.ParseInt(from, 10, 64)
 	if v := validators(res); v.ETag != "" && v.ETag != d.validators.ETag || v.LastModified != "" && v.LastModified != d.validators.LastModified {
 		return false
 	}
-	return ok && err == nil && n == d.spool.size
+	rest, ok := strings.CutPrefix(res.Header.Get("Content-Range"), "bytes ")
+	part, size, _ := strings.Cut(rest, "/")
+	from, to, _ := strings.Cut(part, "-")
+	var n [3]int64
+	for i, text := range []string{from, to, size} {
+		var err error
+		if n[i], err = strconv.ParseInt(text, 10, 64); err != nil {
+			return false
+		}
+	}
+	d.whole = n[2]
+	return ok && n[0] == d.spool.size && n[1] == d.whole-1
 }
 
 // refused is the error of an answer that is no document.
