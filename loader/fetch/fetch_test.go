@@ -548,6 +548,45 @@ func TestLocal(t *testing.T) {
 	wantError(t, err, "no such file")
 }
 
+// A pipe that nobody writes to is waited for until the deadline, and not longer.
+func TestSilentPipe(t *testing.T) {
+	in, out, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	defer out.Close()
+	if _, err := io.WriteString(out, document[:10]); err != nil {
+		t.Fatal(err)
+	}
+	f := hurried()
+	f.Stdin = in
+	for _, location := range []string{"-", fmt.Sprintf("/dev/fd/%d", in.Fd())} {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		_, err := f.Get(ctx, location, Validators{})
+		cancel()
+		wantError(t, err, "reading ", "deadline exceeded")
+	}
+}
+
+// A pipe is read to its end, like standard input.
+func TestPipe(t *testing.T) {
+	in, out, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	go func() {
+		_, _ = io.WriteString(out, document)
+		out.Close()
+	}()
+	text, file, err := get(t, hurried(), fmt.Sprintf("/dev/fd/%d", in.Fd()), Validators{})
+	want(t, text, document, err)
+	if !file.Local || !file.Modified.IsZero() || file.Size != int64(len(document)) {
+		t.Errorf("%+v", file)
+	}
+}
+
 // What may be secret in a location is in no error and in no name; different
 // locations have different keys all the same.
 func TestSecrets(t *testing.T) {
@@ -558,7 +597,15 @@ func TestSecrets(t *testing.T) {
 			_, _ = w.Write([]byte("address\n"))
 		case "/elsewhere":
 			http.Redirect(w, r, "http://other:hunter2@127.0.0.1:1/signed?token=hunter2", http.StatusFound)
+		case "/nowhere":
+			w.Header().Set("Location", "http://other:hunter2@%zz/signed?token=hunter2")
+			w.WriteHeader(http.StatusFound)
+		case "/on":
+			http.Redirect(w, r, "/list", http.StatusFound)
 		case "/list":
+			if strings.Contains(r.Referer(), "hunter2") {
+				t.Errorf("where it leads to is told where from: %s", r.Referer())
+			}
 			_, _ = io.WriteString(w, document)
 		default:
 			http.NotFound(w, r)
@@ -573,6 +620,10 @@ func TestSecrets(t *testing.T) {
 		"http://user:hunter2@" + host + "/short?token=hunter2",
 		"http://user:hunter2@" + host + "/missing?token=hunter2",
 		"http://user:hunter2@" + host + "/elsewhere?token=hunter2",
+		"http://user:hunter2@" + host + "/nowhere?token=hunter2",
+		"http://user:hunter2/x@" + host + "/list.csv",
+		"HTTP://user:hunter2@" + host + "/missing?token=hunter2",
+		"ftp://user:hunter2@" + host + "/list.csv",
 	} {
 		_, _, err := get(t, f, location, Validators{})
 		if err == nil {
@@ -585,6 +636,9 @@ func TestSecrets(t *testing.T) {
 	_, file, err := get(t, f, location, Validators{})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if _, _, err := get(t, f, strings.Replace(location, "/list", "/on", 1), Validators{}); err != nil {
+		t.Error(err)
 	}
 	if file.Name != "http://"+host+"/list" {
 		t.Errorf("its name is %s", file.Name)
