@@ -282,6 +282,10 @@ func (r *run) compared(list *Registered, sources []Source, current *screen.Snaps
 	if own || r.DryRun || r.Release || r.Backfill || known.Held != nil || known.At.IsZero() || current.List(list.ID) == nil {
 		return false
 	}
+	// It was compared with a file, or by a clock that was ahead.
+	if len(known.Fetched) == 0 || known.At.After(now()) {
+		return false
+	}
 	if !before.IsZero() && known.At.After(before) {
 		return true
 	}

@@ -374,9 +374,10 @@ func TestDue(t *testing.T) {
 		{time.Minute, 0, Unchanged},        // a single run asks all the same
 		{6 * time.Minute, time.Second, Unchanged},
 		{6 * time.Minute, time.Hour, NotDue},
+		{-24 * time.Hour, time.Second, Unchanged}, // a loader's clock was wrong then
 		{59 * time.Minute, time.Hour, Unchanged}, // nearly an hour is an hour
 	} {
-		if step.age > 0 {
+		if step.age != 0 {
 			age(step.age)
 		}
 		options := atPublisher()
@@ -386,6 +387,20 @@ func TestDue(t *testing.T) {
 		if r.Outcome != step.want || (len(o.asked()) > 0) != (step.want != NotDue) {
 			t.Errorf("compared %s ago, every %s: %s, %v; want %s", step.age, step.every, r.Outcome, r.Err, step.want)
 		}
+	}
+}
+
+// TestDueAfterFile: that an operator loaded a file says nothing of the publisher.
+func TestDueAfterFile(t *testing.T) {
+	o := openOffice(t)
+	day := time.Now().UTC().AddDate(0, 0, -5)
+	o.set("/first", sends(sdnText(day.AddDate(0, 0, 1), 21, 60), ""))
+	m := newMemory()
+	load(t, m, Options{Sources: []Source{from(sdn, file(t, sdnText(day, 20, 60)))}})
+	staying := atPublisher()
+	staying.Every = time.Hour
+	if r := load(t, m, staying); r.Outcome != Published {
+		t.Errorf("%s, %v; want published", r.Outcome, r.Err)
 	}
 }
 
