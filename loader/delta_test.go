@@ -115,7 +115,7 @@ func TestDated(t *testing.T) {
 	o := openOffice(t)
 	day := time.Now().UTC().AddDate(0, 0, -5)
 	long := day.AddDate(0, -3, 0)
-	o.set("/first", sends(sdnText(day, 20, 60), ""))
+	o.set("/first", sends(sdnText(day, 20, 60), `"one"`)) // it goes on to say that nothing changed
 	o.keepArchive(map[time.Time]string{long: deltaText(long, []int{1, 2}, nil), day: deltaText(day, []int{20}, nil)})
 	m := newMemory()
 	load(t, m, atPublisher())

@@ -279,7 +279,7 @@ func (r *run) claim(ctx context.Context, id screen.ListID) (release func(), befo
 // while this one waited for it, since before, or it is not time yet.
 func (r *run) compared(list *Registered, sources []Source, current *screen.Snapshot, known screen.Verification, before time.Time) bool {
 	own := slices.ContainsFunc(sources, func(s Source) bool { return len(s.Documents) > 0 })
-	if own || r.DryRun || r.Release || r.Backfill || known.Held != nil || known.At.IsZero() || current.List(list.ID) == nil {
+	if own || r.DryRun || r.whole(list.ID) || known.Held != nil || known.At.IsZero() || current.List(list.ID) == nil {
 		return false
 	}
 	// It was compared with a file, or by a clock that was ahead.
@@ -291,6 +291,12 @@ func (r *run) compared(list *Registered, sources []Source, current *screen.Snaps
 	}
 	// Runs are never quite as far apart as they are meant to be.
 	return r.Every > 0 && time.Since(known.At) < max(r.Every, list.Poll)*9/10
+}
+
+// whole reports whether something is to be done with the list even if its publisher
+// has nothing new. A loader that stays dates rows when there is.
+func (r *run) whole(id screen.ListID) bool {
+	return r.Release || r.Backfill || r.Every == 0 && r.deltas[id] != nil
 }
 
 // notModified records that the publisher has nothing newer.
@@ -321,7 +327,7 @@ func (r *run) notModified(ctx context.Context, report *Report, current *screen.S
 
 // read reads the publications of one list, oldest first.
 func (r *run) read(ctx context.Context, list *Registered, sources []Source, current *screen.Snapshot, known screen.Verification) ([]*Document, error) {
-	if len(sources) > 1 || r.Release || r.Backfill || current.List(list.ID) == nil {
+	if len(sources) > 1 || r.whole(list.ID) || current.List(list.ID) == nil {
 		known = screen.Verification{} // read it whole
 	}
 	var all []*Document
