@@ -89,6 +89,9 @@ type Report struct {
 	Changes []*screen.Changes
 	// Source is where the newest publication was read.
 	Source string
+	// PassedOver is why publishers' locations before Source were not taken; nil if
+	// the first was.
+	PassedOver error
 	// Held is what a guard stopped; nil if nothing.
 	Held *screen.Held
 	// Released says why what a guard would have stopped went through, "" if nothing
@@ -210,6 +213,9 @@ func (r *run) load(ctx context.Context, report *Report, sources []Source) error 
 		return nil
 	}
 	documents, err := r.read(ctx, &list, sources, current, known)
+	for _, d := range documents {
+		report.PassedOver = errors.Join(report.PassedOver, d.passedOver)
+	}
 	if errors.Is(err, errNotModified) {
 		return r.notModified(ctx, report, current, known)
 	}
@@ -325,22 +331,26 @@ func (r *run) notModified(ctx context.Context, report *Report, current *screen.S
 	return nil
 }
 
-// read reads the publications of one list, oldest first.
+// read reads the publications of one list, oldest first. Beside errNotModified is a
+// document that says where nothing is newer.
 func (r *run) read(ctx context.Context, list *Registered, sources []Source, current *screen.Snapshot, known screen.Verification) ([]*Document, error) {
 	if len(sources) > 1 || r.whole(list.ID) || current.List(list.ID) == nil {
 		known = screen.Verification{} // read it whole
 	}
 	var all []*Document
 	for _, src := range sources {
-		var accept func(*Document) error
+		var accept func(*Document) (bool, error)
 		if len(src.Documents) == 0 {
 			// Of the publisher's locations one may be behind another.
-			accept = func(d *Document) error {
-				_, _, err := current.Merge(d.List, d.Publication)
-				return err
+			accept = func(d *Document) (bool, error) {
+				_, changes, err := current.Merge(d.List, d.Publication)
+				return err == nil && !changes.Unchanged, err
 			}
 		}
 		d, err := list.read(ctx, src, r.Fetch, known, accept)
+		if errors.Is(err, errNotModified) {
+			return []*Document{d}, err
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -280,6 +280,49 @@ func TestOlderFirst(t *testing.T) {
 	}
 }
 
+// TestUnreadableFirst: what one address of the publisher offers cannot be read, and
+// may be news. That another has nothing new does not make the list fresh.
+func TestUnreadableFirst(t *testing.T) {
+	day := time.Now().UTC().AddDate(0, 0, -5)
+	good, unreadable := sdnText(day, 20, 60), strings.Replace(sdnText(day.AddDate(0, 0, 1), 21, 60), "<sdnEntry><uid>1<", "<sdnEntry><uid><new/>1<", 1)
+	page := says(http.StatusForbidden, "<title>Access Denied</title>")
+	for _, test := range []struct {
+		name          string
+		first, second http.HandlerFunc
+		want          Outcome
+		passedOver    string
+	}{
+		{"the second has the same", sends(unreadable, ""), sends(good, ""), Failed, ""},
+		{"the second says that nothing changed", sends(unreadable, ""), sends(good, `"one"`), Failed, ""},
+		{"the second has more", sends(unreadable, ""), sends(sdnText(day.AddDate(0, 0, 1), 21, 60), ""), Published, "/first: ofac"},
+		{"the first is not to be had", page, sends(good, ""), Unchanged, "Access Denied"},
+		{"the first is not to be had, the second says that nothing changed", page, sends(good, `"one"`), Unchanged, "Access Denied"},
+		{"all is well", sends(good, ""), nil, Unchanged, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			o := openOffice(t)
+			o.set("/first", page)
+			o.set("/second", sends(good, `"one"`))
+			m := newMemory()
+			if r := load(t, m, atPublisher()); r.Outcome != Published {
+				t.Fatalf("%s, %v", r.Outcome, r.Err)
+			}
+			v := m.verified[sdn]
+			v.At = v.At.Add(-time.Hour)
+			m.verified[sdn] = v
+			o.set("/first", test.first)
+			o.set("/second", test.second)
+			r := load(t, m, atPublisher())
+			if r.Outcome != test.want || m.verification(sdn).At.After(v.At) != (test.want != Failed) {
+				t.Errorf("%s, %v, compared at %s; want %s", r.Outcome, r.Err, m.verification(sdn).At, test.want)
+			}
+			if (r.PassedOver != nil) != (test.passedOver != "") || r.PassedOver != nil && !strings.Contains(r.PassedOver.Error(), test.passedOver) {
+				t.Errorf("passed over: %v; want %q", r.PassedOver, test.passedOver)
+			}
+		})
+	}
+}
+
 // TestSideBySide: a list whose publisher does not answer does not keep another
 // from being published.
 func TestSideBySide(t *testing.T) {
@@ -375,7 +418,7 @@ func TestDue(t *testing.T) {
 		{6 * time.Minute, time.Second, Unchanged},
 		{6 * time.Minute, time.Hour, NotDue},
 		{-24 * time.Hour, time.Second, Unchanged}, // a loader's clock was wrong then
-		{59 * time.Minute, time.Hour, Unchanged}, // nearly an hour is an hour
+		{59 * time.Minute, time.Hour, Unchanged},  // nearly an hour is an hour
 	} {
 		if step.age != 0 {
 			age(step.age)

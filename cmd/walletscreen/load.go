@@ -148,6 +148,9 @@ func (c *loadCmd) once(ctx context.Context, to loader.Store, options loader.Opti
 		if r.Err != nil {
 			fmt.Fprintf(s.err, "walletscreen load: %s: %v\n", r.Outcome, r.Err)
 		}
+		if r.PassedOver != nil {
+			fmt.Fprintf(s.err, "walletscreen load: list %s was read from %s, for: %v\n", r.List, r.Source, r.PassedOver)
+		}
 		if len(r.Unexpected) > 0 {
 			fmt.Fprintf(s.err, "walletscreen load: list %s holds what this program has no rule for: %s\n", r.List, unexpected(r.Unexpected))
 		}
@@ -234,6 +237,7 @@ type jsonReport struct {
 	Outcome     loader.Outcome   `json:"outcome"`
 	Error       string           `json:"error,omitempty"`
 	Source      string           `json:"source,omitempty"`
+	PassedOver  string           `json:"passed_over,omitempty"` // why the publisher's addresses before that one were not taken
 	Snapshot    *jsonSnapshot    `json:"snapshot,omitempty"`
 	Publication *jsonPublication `json:"publication,omitempty"` // the newest that the snapshot holds
 	Listed      int              `json:"listed"`
@@ -287,6 +291,9 @@ func writeReports(w io.Writer, reports []loader.Report, dryRun bool) error {
 		}
 		if r.Err != nil {
 			j.Error = r.Err.Error()
+		}
+		if r.PassedOver != nil {
+			j.PassedOver = r.PassedOver.Error()
 		}
 		if r.Snapshot != nil && r.Snapshot.Sequence > 0 {
 			j.Snapshot = &jsonSnapshot{r.Snapshot.Sequence, r.Snapshot.Digest().String()}
