@@ -334,6 +334,7 @@ func (r *run) notModified(ctx context.Context, report *Report, current *screen.S
 // read reads the publications of one list, oldest first. Beside errNotModified is a
 // document that says where nothing is newer.
 func (r *run) read(ctx context.Context, list *Registered, sources []Source, current *screen.Snapshot, known screen.Verification) ([]*Document, error) {
+	served := known.Source
 	if len(sources) > 1 || r.whole(list.ID) || current.List(list.ID) == nil {
 		known = screen.Verification{} // read it whole
 	}
@@ -354,6 +355,7 @@ func (r *run) read(ctx context.Context, list *Registered, sources []Source, curr
 		if err != nil {
 			return nil, err
 		}
+		d.elsewhere = d.passedOver != nil && d.source != served
 		all = append(all, d)
 	}
 	slices.SortStableFunc(all, func(a, b *Document) int {

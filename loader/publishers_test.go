@@ -323,6 +323,50 @@ func TestUnreadableFirst(t *testing.T) {
 	}
 }
 
+// TestSecondOfOneDate: while the first address is not to be had, the second offers
+// another document of the date of the one that is served.
+func TestSecondOfOneDate(t *testing.T) {
+	day := time.Now().UTC().AddDate(0, 0, -5)
+	for _, test := range []struct {
+		name, second string
+		want         Outcome
+	}{
+		{"with a row less", sdnText(day, 20, 60, 4), Held},
+		{"with a row more and one less", sdnText(day, 21, 60, 4), Held},
+		{"with a row more", sdnText(day, 21, 60), Published},
+		{"under another symbol", strings.Replace(sdnText(day, 20, 60), "- ETH", "- USDT", 1), Published},
+		{"of the next day, with a row less", sdnText(day.AddDate(0, 0, 1), 20, 60, 4), Published},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			o := openOffice(t)
+			o.set("/first", sends(sdnText(day, 20, 60), ""))
+			m := newMemory()
+			load(t, m, atPublisher())
+			o.set("/first", nil)
+			o.set("/second", sends(test.second, ""))
+			r := load(t, m, atPublisher())
+			if r.Outcome != test.want || test.want == Held && !strings.Contains(r.Err.Error(), "it may be the older one") {
+				t.Errorf("%s, %v; want %s", r.Outcome, r.Err, test.want)
+			}
+			if test.want == Published {
+				// What follows at one address is newer.
+				o.set("/second", sends(sdnText(day.AddDate(0, 0, 1), 20, 60, 5), ""))
+				load(t, m, atPublisher())
+				o.set("/second", sends(sdnText(day.AddDate(0, 0, 1), 19, 60, 5), ""))
+				if r := load(t, m, atPublisher()); r.Outcome != Published {
+					t.Errorf("from the second again: %s, %v; want published", r.Outcome, r.Err)
+				}
+				return
+			}
+			// From the first it is a correction.
+			o.set("/first", sends(test.second, ""))
+			if r := load(t, m, atPublisher()); r.Outcome != Published {
+				t.Errorf("from the first: %s, %v; want published", r.Outcome, r.Err)
+			}
+		})
+	}
+}
+
 // TestSideBySide: a list whose publisher does not answer does not keep another
 // from being published.
 func TestSideBySide(t *testing.T) {

@@ -40,6 +40,9 @@ type Document struct {
 	judged  *judgement
 	// passedOver is why the publisher's locations before this one were not taken.
 	passedOver error
+	// elsewhere says that this was another location than that of the publication that
+	// is served, after the first failed.
+	elsewhere bool
 }
 
 // verification is what the document proves, once it is in a snapshot.
