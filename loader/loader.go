@@ -243,7 +243,7 @@ func (r *run) load(ctx context.Context, report *Report, sources []Source) error 
 	r.publishing.Lock()
 	defer r.publishing.Unlock()
 	for range maxConflicts {
-		if err = r.publish(ctx, report, documents); !errors.Is(err, screen.ErrConflict) {
+		if err = r.publish(ctx, report, current, documents); !errors.Is(err, screen.ErrConflict) {
 			break
 		}
 	}
@@ -317,9 +317,8 @@ func (r *run) notModified(ctx context.Context, report *Report, current *screen.S
 		// Another list was published meanwhile; is this one still what it was?
 		var next *screen.Snapshot
 		if next, _, err = r.store.Current(ctx); err == nil {
-			before, after := current.List(report.List), next.List(report.List)
-			if after == nil || before.Current().Digest != after.Current().Digest {
-				return errors.New("another loader published the list meanwhile")
+			if !sameNewest(current, next, report.List) {
+				return errOvertaken
 			}
 			return r.notModified(ctx, report, next, known)
 		}
@@ -329,6 +328,21 @@ func (r *run) notModified(ctx context.Context, report *Report, current *screen.S
 	}
 	report.Snapshot = current
 	return nil
+}
+
+// errOvertaken says that it is not known any more which publication is newer.
+var errOvertaken = errors.New("another loader published the list meanwhile")
+
+// sameNewest reports whether two snapshots have the same publication of a list as
+// its newest, or both none.
+func sameNewest(a, b *screen.Snapshot, id screen.ListID) bool {
+	var newest [2]screen.Digest
+	for i, s := range []*screen.Snapshot{a, b} {
+		if list := s.List(id); list != nil {
+			newest[i] = list.Current().Digest
+		}
+	}
+	return newest[0] == newest[1]
 }
 
 // read reads the publications of one list, oldest first. Beside errNotModified is a
@@ -387,13 +401,16 @@ func (r *run) mergeAll(ctx context.Context, report *Report, s *screen.Snapshot, 
 }
 
 // publish merges publications into the current snapshot and publishes the
-// result, once.
-func (r *run) publish(ctx context.Context, report *Report, documents []*Document) error {
+// result, once. before was current when they were asked for.
+func (r *run) publish(ctx context.Context, report *Report, before *screen.Snapshot, documents []*Document) error {
 	current, known, err := r.store.Current(ctx)
 	if err != nil {
 		return fmt.Errorf("reading the current snapshot: %w", err)
 	}
 	report.Snapshot = current
+	if !sameNewest(before, current, report.List) {
+		return errOvertaken
+	}
 	next, verified, err := r.mergeAll(ctx, report, current, documents)
 	if err != nil {
 		return r.hold(ctx, current, known[report.List], err)

@@ -438,6 +438,35 @@ func TestSingleFlight(t *testing.T) {
 	}
 }
 
+// unclaimed is a memory in which claims are lost at once.
+type unclaimed struct{ *memory }
+
+func (unclaimed) Claim(context.Context, string) (func(), bool, error) { return func() {}, true, nil }
+
+// TestOvertaken: while one loader reads a document, another loader publishes a newer
+// one of the same date. The older does not become the newest.
+func TestOvertaken(t *testing.T) {
+	o := openOffice(t)
+	day := time.Now().UTC().AddDate(0, 0, -5)
+	m := unclaimed{newMemory()}
+	o.set("/first", func(w http.ResponseWriter, r *http.Request) {
+		o.set("/first", sends(sdnText(day, 21, 60), ""))
+		if r := load(t, m, atPublisher()); r.Outcome != Published {
+			t.Errorf("the faster: %s, %v", r.Outcome, r.Err)
+		}
+		sends(sdnText(day, 20, 60), "")(w, r)
+	})
+	if r := load(t, m, atPublisher()); r.Outcome != Failed || !strings.Contains(r.Err.Error(), "meanwhile") {
+		t.Errorf("the slower: %s, %v; want failed", r.Outcome, r.Err)
+	}
+	if rows := m.current.List(sdn).Current().Rows; rows != 21 {
+		t.Errorf("%d rows are served, want the newer 21", rows)
+	}
+	if r := load(t, m, atPublisher()); r.Outcome != Unchanged {
+		t.Errorf("afterwards: %s, %v", r.Outcome, r.Err)
+	}
+}
+
 // TestDue: a loader that stays does not ask a publisher more often than it should.
 func TestDue(t *testing.T) {
 	o := openOffice(t)
