@@ -349,7 +349,8 @@ func sameNewest(a, b *screen.Snapshot, id screen.ListID) bool {
 // document that says where nothing is newer.
 func (r *run) read(ctx context.Context, list *Registered, sources []Source, current *screen.Snapshot, known screen.Verification) ([]*Document, error) {
 	served := known.Source
-	if len(sources) > 1 || r.whole(list.ID) || current.List(list.ID) == nil {
+	if was := current.List(list.ID); len(sources) > 1 || r.whole(list.ID) || was == nil ||
+		len(known.Fetched) != 1 || known.Fetched[0].Digest != was.Current().Digest {
 		known = screen.Verification{} // read it whole
 	}
 	var all []*Document

@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"net/http"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"walletscreen/loader/fetch"
+	"walletscreen/loader/ofac"
 	"walletscreen/screen"
 )
 
@@ -263,6 +265,26 @@ func TestConditional(t *testing.T) {
 	m.verified[sdn] = v
 	if r := load(t, m, atPublisher()); r.Outcome != Published {
 		t.Errorf("%s, %v", r.Outcome, r.Err)
+	}
+}
+
+// TestOneOfTwo: a publication was made up of what the publisher offers and of
+// another document. What its server says of the one says nothing of the two.
+func TestOneOfTwo(t *testing.T) {
+	o := openOffice(t)
+	i := slices.IndexFunc(registry, func(r Registered) bool { return r.ID == sdn })
+	registry[i].parse = func(documents []io.Reader) (*screen.Publication, error) { return ofac.Parse(documents[0]) }
+	day := time.Now().UTC().AddDate(0, 0, -5)
+	text := sdnText(day, 20, 60)
+	o.set("/first", sends(text, `"one"`))
+	m := newMemory()
+	other := file(t, sdnText(day, 21, 60))
+	load(t, m, Options{Sources: []Source{{List: sdn, Documents: []string{other, o.URL + "/first"}}}})
+	if f := m.verification(sdn).Fetched; len(f) != 1 || f[0].Digest != sha256.Sum256([]byte(text)) {
+		t.Errorf("recorded of the document that was fetched: %+v", f)
+	}
+	if r := load(t, m, atPublisher()); r.Outcome != Published || m.current.List(sdn).Current().Rows != 20 {
+		t.Errorf("%s, %v; want the publisher's alone", r.Outcome, r.Err)
 	}
 }
 

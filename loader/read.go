@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -122,6 +123,7 @@ func (r *Registered) readFrom(ctx context.Context, locations []string, on screen
 	var names []string
 	var opened []io.Reader
 	var documents []*document.Document
+	var fromServer []int // index in documents of each of d.fetched
 	var modified time.Time
 	for _, location := range locations {
 		var validators fetch.Validators
@@ -155,6 +157,7 @@ func (r *Registered) readFrom(ctx context.Context, locations []string, on screen
 			}
 			continue
 		}
+		fromServer = append(fromServer, len(documents)-1)
 		d.fetched = append(d.fetched, screen.Fetched{
 			URL: fetchedKey(file.Name, file.Key), ETag: file.Validators.ETag, LastModified: file.Validators.LastModified, At: d.read,
 		})
@@ -170,8 +173,8 @@ func (r *Registered) readFrom(ctx context.Context, locations []string, on screen
 		if err != nil {
 			return nil, &unreadableError{err}
 		}
-		if i < len(d.fetched) {
-			d.fetched[i].Digest = digest
+		if n := slices.Index(fromServer, i); n >= 0 {
+			d.fetched[n].Digest = digest
 		}
 		digests = append(digests, digest[:]...)
 	}
