@@ -156,7 +156,7 @@ func TestGuard(t *testing.T) {
 		{name: "grows by more", on: today, rows: 31, entries: 60, held: "11 rows are new, 20 were there: more than 50 %"},
 		{name: "a tenth is gone", on: today, rows: 18, entries: 60},
 		{name: "more than a tenth is gone", on: today, rows: 17, entries: 60, held: "3 of 20 rows are gone, more than 10 %"},
-		{name: "the canary is gone", on: today, rows: 20, entries: 60, without: []int{7}, held: "has stood there for years is gone, of Mallory (1)"},
+		{name: "the canary is gone", on: today, rows: 20, entries: 60, without: []int{7}, held: "has stood there for years is not there, of party 1"},
 		{name: "too few rows", on: today, rows: 4, entries: 60, held: "4 rows, fewer than the 5"},
 		{name: "too many rows", on: today, rows: 101, entries: 60, held: "101 rows, more than the 100"},
 		{name: "too few entries", on: today, rows: 20, entries: 49, held: "49 entries, fewer than the 50"},
@@ -222,6 +222,32 @@ func TestFirstHeld(t *testing.T) {
 	}
 	if r := load(t, m, Options{Sources: []Source{from(sdn, few)}, Release: true}); r.Outcome != Published {
 		t.Errorf("released: %s, %v", r.Outcome, r.Err)
+	}
+}
+
+// TestFirstWithoutCanary holds a first publication in which a row is missing that
+// has stood there for years. Released, it is not asked for any more.
+func TestFirstWithoutCanary(t *testing.T) {
+	small(t)
+	m := newMemory()
+	day := time.Now().UTC().AddDate(0, 0, -3)
+	options := Options{Sources: []Source{from(sdn, file(t, sdnText(day, 20, 60, 7)))}}
+	if r := load(t, m, options); r.Outcome != Held || !strings.Contains(r.Err.Error(), "for years") {
+		t.Errorf("%s, %v; want held", r.Outcome, r.Err)
+	}
+	options.Release = true
+	if r := load(t, m, options); r.Outcome != Published {
+		t.Errorf("released: %s, %v", r.Outcome, r.Err)
+	}
+	if r := load(t, m, Options{Sources: []Source{from(sdn, file(t, sdnText(day.AddDate(0, 0, 1), 21, 60, 7)))}}); r.Outcome != Published {
+		t.Errorf("the next: %s, %v", r.Outcome, r.Err)
+	}
+	// A row that is listed under another symbol is not gone.
+	m = newMemory()
+	for n, text := range []string{sdnText(day, 20, 60), strings.ReplaceAll(sdnText(day.AddDate(0, 0, 1), 20, 60), "<id><uid>100007</uid><idType>Digital Currency Address - ETH", "<id><uid>100007</uid><idType>Digital Currency Address - USDT")} {
+		if r := load(t, m, Options{Sources: []Source{from(sdn, file(t, text))}}); r.Outcome != Published {
+			t.Errorf("publication %d: %s, %v", n, r.Outcome, r.Err)
+		}
 	}
 }
 
