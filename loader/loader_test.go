@@ -3,6 +3,7 @@ package loader
 import (
 	"context"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -430,6 +431,31 @@ func TestParseSource(t *testing.T) {
 		if err != nil && strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("ParseSource(%q): the error repeats a secret: %v", test.text, err)
 		}
+	}
+}
+
+// TestTogether joins what several documents say.
+func TestTogether(t *testing.T) {
+	parse := together(func(r io.Reader) (*screen.Publication, error) {
+		text, err := io.ReadAll(r)
+		pub := &screen.Publication{PublishedOn: 20250226, Records: 1, Unexpected: map[string]int{"x": 1}}
+		switch uid := string(text); uid {
+		case "half":
+			pub.Incomplete = "its second page"
+		case "later":
+			pub.PublishedOn++
+			fallthrough
+		default:
+			pub.Parties = []screen.PublishedParty{{UID: uid}}
+		}
+		return pub, err
+	})
+	pub, err := parse([]io.Reader{strings.NewReader("later"), strings.NewReader("half"), strings.NewReader("one")})
+	if err != nil || pub.PublishedOn != 20250227 || pub.Records != 3 || len(pub.Parties) != 2 || pub.Incomplete != "its second page" || pub.Unexpected["x"] != 3 {
+		t.Errorf("%+v, %v", pub, err)
+	}
+	if _, err := parse([]io.Reader{strings.NewReader("one"), strings.NewReader("one")}); err == nil {
+		t.Error("a party that stands in two documents is no error")
 	}
 }
 

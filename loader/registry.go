@@ -1,6 +1,7 @@
 package loader
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -327,6 +328,7 @@ func together(parse func(io.Reader) (*screen.Publication, error)) func([]io.Read
 			for what, n := range pub.Unexpected {
 				all.Unexpected[what] += n
 			}
+			all.Incomplete = cmp.Or(all.Incomplete, pub.Incomplete)
 		}
 		return all, nil
 	}
