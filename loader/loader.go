@@ -50,7 +50,8 @@ type Options struct {
 	// Release lets through what a guard would hold.
 	Release bool
 	// Backfill puts publications that are older than the newest into the history of
-	// their list. What is listed now does not change.
+	// their list, and those of its date unless they come from the publisher. What is
+	// listed now does not change.
 	Backfill bool
 	// Reconcile are second documents of a list's publication, in another format. A
 	// publication that does not have the same parties and addresses in both is held.
@@ -370,6 +371,7 @@ func (r *run) read(ctx context.Context, list *Registered, sources []Source, curr
 		if err != nil {
 			return nil, err
 		}
+		d.given = len(src.Documents) > 0
 		d.elsewhere = d.passedOver != nil && d.source != served
 		all = append(all, d)
 	}
@@ -384,8 +386,9 @@ func (r *run) read(ctx context.Context, list *Registered, sources []Source, curr
 func (r *run) mergeAll(ctx context.Context, report *Report, s *screen.Snapshot, documents []*Document) (*screen.Snapshot, map[screen.ListID]screen.Verification, error) {
 	report.Changes = nil
 	verified := map[screen.ListID]screen.Verification{}
+	began := s
 	for _, d := range documents {
-		merged, changes, err := r.merge(s, d)
+		merged, changes, err := r.merge(began, s, d)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -454,10 +457,14 @@ func (r *run) publish(ctx context.Context, report *Report, before *screen.Snapsh
 }
 
 // merge merges a publication into a snapshot; one that is older than the newest
-// goes into the history if that is asked for.
-func (r *run) merge(s *screen.Snapshot, d *Document) (*screen.Snapshot, *screen.Changes, error) {
-	if list := s.List(d.List.ID); r.Backfill && list != nil && d.Publication.PublishedOn < list.Current().PublishedOn {
-		return s.Backfill(d.List, d.Publication)
+// before the run goes into the history if that is asked for. Of two of one date
+// that which an operator gives is the older one, for what is listed now stays.
+func (r *run) merge(before, s *screen.Snapshot, d *Document) (*screen.Snapshot, *screen.Changes, error) {
+	if list := before.List(d.List.ID); r.Backfill && list != nil {
+		newest := list.Current().PublishedOn
+		if d.Publication.PublishedOn < newest || d.given && d.Publication.PublishedOn == newest {
+			return s.Backfill(d.List, d.Publication)
+		}
 	}
 	merged, changes, err := s.Merge(d.List, d.Publication)
 	if errors.Is(err, screen.ErrSuperseded) && !r.Backfill {

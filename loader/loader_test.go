@@ -349,6 +349,26 @@ func TestBackfill(t *testing.T) {
 	}
 }
 
+// TestBackfillOfOneDate: what an operator puts into the history does not change what
+// is listed now, also if it is of the same date.
+func TestBackfillOfOneDate(t *testing.T) {
+	small(t)
+	day := time.Now().UTC().AddDate(0, 0, -10)
+	first, second := file(t, sdnText(day, 20, 60)), file(t, sdnText(day, 21, 60))
+	inOrder := newMemory()
+	if r := load(t, inOrder, Options{Sources: []Source{from(sdn, first), from(sdn, second)}, Backfill: true}); r.Outcome != Published || inOrder.current.List(sdn).Current().Rows != 21 {
+		t.Fatalf("both into an empty store: %s, %v", r.Outcome, r.Err)
+	}
+	m := newMemory()
+	load(t, m, Options{Sources: []Source{from(sdn, second)}})
+	if r := load(t, m, Options{Sources: []Source{from(sdn, first)}, Backfill: true}); r.Outcome != Published || m.current.Digest() != inOrder.current.Digest() {
+		t.Errorf("%s, %v: %d rows are listed now, want 21", r.Outcome, r.Err, m.current.List(sdn).Current().Rows)
+	}
+	if r := load(t, m, Options{Sources: []Source{from(sdn, second)}, Backfill: true}); r.Outcome != Unchanged {
+		t.Errorf("the newest again: %s, %v", r.Outcome, r.Err)
+	}
+}
+
 // TestSameFileAgain reads one file again and again: a publisher's list does not
 // stay fresh by that, an operator's own does.
 func TestSameFileAgain(t *testing.T) {

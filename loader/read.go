@@ -38,6 +38,7 @@ type Document struct {
 	// list, which is nowhere else.
 	written time.Time
 	size    int64 // bytes that came
+	given   bool  // an operator said where it is
 	judged  *judgement
 	// passedOver is why the publisher's locations before this one were not taken.
 	passedOver error

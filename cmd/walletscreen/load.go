@@ -27,7 +27,7 @@ type loadCmd struct {
 	Every     time.Duration `placeholder:"DURATION" help:"Stay and load again after this time, for example 15m. A publisher is not asked more often than its list allows (see: walletscreen lists --known). Without it, load once: the exit code is 0 if something was published, 4 if there was nothing new, 3 if a change is held, 1 if a list failed."`
 	DryRun    bool          `help:"Print what would change, party by party, and change nothing."`
 	Release   bool          `help:"Let through what a guard would hold in this run, such as the loss of a tenth of a list. Look at it first, with --dry-run."`
-	Backfill  bool          `help:"Put publications that are older than the newest of their list into its history: what was listed when. What is listed now does not change."`
+	Backfill  bool          `help:"Put publications that are older than the newest of their list, or that --source gives for the same date, into its history: what was listed when. What is listed now does not change."`
 	Reconcile []string      `sep:"none" placeholder:"LIST=LOCATION" help:"A second document of the same publication of a list, in another format; repeatable. A publication that does not have the same parties and addresses in both is held."`
 	Delta     []string      `sep:"none" placeholder:"LIST=LOCATION" help:"A file in which the publisher says what its publications changed (OFAC's delta files); repeatable. It dates rows that were listed before the first publication that was loaded, and releases a held change whose removals it names."`
 	Format    string        `enum:"text,json" default:"text" help:"Format of the report: ${enum}. json is one object for each run."`
