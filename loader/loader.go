@@ -558,6 +558,9 @@ func (r *run) reconcile(ctx context.Context, d *Document, second Source) string 
 	if a, b := d.Publication.PublishedOn, other.Publication.PublishedOn; a != b {
 		return fmt.Sprintf("it cannot be reconciled: it is of %s, %s of %s", a, other.source, b)
 	}
+	if other.Publication.Digest == d.Publication.Digest {
+		return fmt.Sprintf("it cannot be reconciled with %s: it is the same document", other.source)
+	}
 	mine, theirs := rows(d.Publication), rows(other.Publication)
 	var only []string
 	add := func(from string, a, b map[row]bool) {
@@ -607,10 +610,8 @@ func (d *Document) compared(current *screen.Snapshot, known screen.Verification,
 	v, ok := verified[d.List.ID]
 	switch {
 	case !ok || d.written.IsZero():
-	case d.written.After(current.CreatedAt):
-		if d.written.Before(v.At) {
-			v.At = d.written
-		}
+	case d.written.After(current.CreatedAt) && d.written.After(known.At) && !d.written.After(d.read):
+		v.At = d.written
 		verified[d.List.ID] = v
 	case known.Held != nil:
 		// It is the publication that is served: nothing is held any more.

@@ -301,6 +301,7 @@ func TestReconcile(t *testing.T) {
 		{"one row less", sdnText(day, 20, 60, 4), "1 rows stand in document alone, the first of party 1"},
 		{"one row more", sdnText(day, 21, 60), "1 rows stand in document alone, the first of party 1"},
 		{"another date", sdnText(day.AddDate(0, 0, -1), 20, 60), "cannot be reconciled"},
+		{"the same document", sdnText(day, 20, 60), "it is the same document"},
 		{"a page", "<html><title>Maintenance</title></html>", "cannot be reconciled"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -407,11 +408,21 @@ func TestSameFileAgain(t *testing.T) {
 	if at := m.verified["own"].At; time.Since(at) > time.Minute {
 		t.Error("the operator's own file again does not count")
 	}
+	written(time.Now().Add(time.Hour))
+	load(Unchanged)
+	if at := m.verified[sdn].At; !at.Equal(hourAgo) {
+		t.Errorf("a file from the future counts as compared at %s, was %s", at, hourAgo)
+	}
 	since := time.Now().Add(-10 * time.Minute).UTC().Truncate(time.Millisecond)
 	written(since)
 	load(Unchanged)
 	if at := m.verified[sdn].At; !at.Equal(since) {
 		t.Errorf("a file written anew counts as compared at %s, want when it was written, %s", at, since)
+	}
+	written(since.Add(-time.Minute))
+	load(Unchanged)
+	if at := m.verified[sdn].At; !at.Equal(since) {
+		t.Errorf("a file written before the last one counts as compared at %s, was %s", at, since)
 	}
 }
 
