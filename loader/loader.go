@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -190,7 +191,14 @@ func (r *run) list(ctx context.Context, id screen.ListID, sources []Source) Repo
 	return report
 }
 
-func (r *run) load(ctx context.Context, report *Report, sources []Source) error {
+func (r *run) load(ctx context.Context, report *Report, sources []Source) (err error) {
+	// A defect in the reading of one list must not end the others, nor a server.
+	defer func() {
+		if p := recover(); p != nil {
+			// What a panic says may quote the document.
+			err = fmt.Errorf("list %s: a defect of this program, %T: %s", report.List, p, debug.Stack())
+		}
+	}()
 	list, err := Lookup(report.List)
 	if err != nil {
 		return err

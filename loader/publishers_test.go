@@ -428,6 +428,30 @@ func (s *signaling) Publish(ctx context.Context, previous, next *screen.Snapshot
 	return s.memory.Publish(ctx, previous, next, verified)
 }
 
+// TestPanic: a defect of one list's parser stops no other list, and the list can be
+// imported again. Its error tells where, and nothing of the document.
+func TestPanic(t *testing.T) {
+	o := openOffice(t)
+	o.set("/first", sends(sdnText(time.Now().UTC().AddDate(0, 0, -1), 20, 60), ""))
+	i := slices.IndexFunc(registry, func(r Registered) bool { return r.ID == sdn })
+	well := registry[i].parse
+	registry[i].parse = func([]io.Reader) (*screen.Publication, error) { panic("0x1111") }
+	m := newMemory()
+	options := atPublisher()
+	options.Sources = append(options.Sources, from("own", file(t, "address\n0x1111111111111111111111111111111111111111\n")))
+	reports, err := Run(t.Context(), m, options)
+	if err != nil || reports[0].Outcome != Failed || reports[1].Outcome != Published {
+		t.Fatalf("%+v, %v", reports, err)
+	}
+	if text := reports[0].Err.Error(); !strings.Contains(text, "TestPanic") || strings.Contains(text, "0x1111") {
+		t.Error(text)
+	}
+	registry[i].parse = well
+	if r := load(t, m, atPublisher()); r.Outcome != Published {
+		t.Errorf("afterwards: %s, %v", r.Outcome, r.Err)
+	}
+}
+
 // TestSingleFlight runs many loaders on one store at once: the publisher is asked
 // by one of them.
 func TestSingleFlight(t *testing.T) {
