@@ -24,7 +24,7 @@ import (
 )
 
 type loadCmd struct {
-	Every     time.Duration `placeholder:"DURATION" help:"Stay and load again after this time, for example 15m. A publisher is not asked more often than its list allows (see: walletscreen lists --known). Without it, load once: the exit code is 0 if something was published, 4 if there was nothing new, 3 if a change is held, 1 if a list failed."`
+	Every     time.Duration `placeholder:"DURATION" help:"Stay and load again after this time, for example 15m. A publisher is not asked more often than its list allows (see: walletscreen lists --known), unless the list failed or is held. Without it, load once: the exit code is 0 if something was published, 4 if there was nothing new, 3 if a change is held, 1 if a list failed."`
 	DryRun    bool          `help:"Print what would change, party by party, and change nothing."`
 	Release   bool          `help:"Let through what a guard would hold in this run, such as the loss of a tenth of a list. Look at it first, with --dry-run."`
 	Backfill  bool          `help:"Put publications that are older than the newest of their list, or that --source gives for the same date, into its history: what was listed when. What is listed now does not change."`
@@ -50,6 +50,9 @@ func (c *loadCmd) Run(ctx context.Context, s std) error {
 	}
 	if c.Every > 0 && c.DryRun {
 		return usagef("--dry-run and --every exclude each other")
+	}
+	if c.Every > 0 && c.Backfill {
+		return usagef("--backfill and --every exclude each other: the history is written once")
 	}
 	if c.OpsListen != "" && c.Every == 0 {
 		return usagef("--ops-listen is for a loader that stays: it wants --every")
