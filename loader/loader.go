@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -51,7 +52,8 @@ type Options struct {
 	// Release lets through what a guard would hold, in the first import.
 	Release bool
 	// Backfill puts publications that are older than the newest into the history of
-	// their list. What is listed now does not change.
+	// their list, and those of its date unless they come from the publisher. What is
+	// listed now does not change.
 	Backfill bool
 	// Reconcile are second documents of a list's publication, in another format. A
 	// publication that does not have the same parties and addresses in both is held.
@@ -90,6 +92,9 @@ type Report struct {
 	Changes []*screen.Changes
 	// Source is where the newest publication was read.
 	Source string
+	// PassedOver is why publishers' locations before Source were not taken; nil if
+	// the first was.
+	PassedOver error
 	// Held is what a guard stopped; nil if nothing.
 	Held *screen.Held
 	// Released says why what a guard would have stopped went through, "" if nothing
@@ -238,7 +243,14 @@ func (r *run) list(ctx context.Context, id screen.ListID, sources []Source) Repo
 	return report
 }
 
-func (r *run) load(ctx context.Context, report *Report, sources []Source) error {
+func (r *run) load(ctx context.Context, report *Report, sources []Source) (err error) {
+	// A defect in the reading of one list must not end the others, nor a server.
+	defer func() {
+		if p := recover(); p != nil {
+			// What a panic says may quote the document.
+			err = fmt.Errorf("list %s: a defect of this program, %T: %s", report.List, p, debug.Stack())
+		}
+	}()
 	list, err := Lookup(report.List)
 	if err != nil {
 		return err
@@ -262,6 +274,9 @@ func (r *run) load(ctx context.Context, report *Report, sources []Source) error 
 		return nil
 	}
 	documents, err := r.read(ctx, &list, sources, current, known)
+	for _, d := range documents {
+		report.PassedOver = errors.Join(report.PassedOver, d.passedOver)
+	}
 	if errors.Is(err, errNotModified) {
 		return r.notModified(ctx, report, current, known)
 	}
@@ -289,7 +304,7 @@ func (r *run) load(ctx context.Context, report *Report, sources []Source) error 
 	r.publishing.Lock()
 	defer r.publishing.Unlock()
 	for range maxConflicts {
-		if err = r.publish(ctx, report, documents); !errors.Is(err, screen.ErrConflict) {
+		if err = r.publish(ctx, report, current, documents); !errors.Is(err, screen.ErrConflict) {
 			break
 		}
 	}
@@ -331,7 +346,11 @@ func (r *run) claim(ctx context.Context, id screen.ListID) (release func(), befo
 // while this one waited for it, since before, or it is not time yet.
 func (r *run) compared(list *Registered, sources []Source, current *screen.Snapshot, known screen.Verification, before time.Time) bool {
 	own := slices.ContainsFunc(sources, func(s Source) bool { return len(s.Documents) > 0 })
-	if own || r.DryRun || r.Release || r.Backfill || known.Held != nil || known.At.IsZero() || current.List(list.ID) == nil {
+	if own || r.DryRun || r.whole(list.ID) || known.Held != nil || known.At.IsZero() || current.List(list.ID) == nil {
+		return false
+	}
+	// It was compared with a file, or by a clock that was ahead.
+	if len(known.Fetched) == 0 || known.At.After(now()) {
 		return false
 	}
 	if !before.IsZero() && known.At.After(before) {
@@ -339,6 +358,12 @@ func (r *run) compared(list *Registered, sources []Source, current *screen.Snaps
 	}
 	// Runs are never quite as far apart as they are meant to be.
 	return r.Every > 0 && time.Since(known.At) < max(r.Every, list.Poll)*9/10
+}
+
+// whole reports whether something is to be done with the list even if its publisher
+// has nothing new. A loader that stays dates rows when there is.
+func (r *run) whole(id screen.ListID) bool {
+	return r.Release || r.Backfill || r.Every == 0 && r.deltas[id] != nil
 }
 
 // notModified records that the publisher has nothing newer.
@@ -353,9 +378,8 @@ func (r *run) notModified(ctx context.Context, report *Report, current *screen.S
 		// Another list was published meanwhile; is this one still what it was?
 		var next *screen.Snapshot
 		if next, _, err = r.store.Current(ctx); err == nil {
-			before, after := current.List(report.List), next.List(report.List)
-			if after == nil || before.Current().Digest != after.Current().Digest {
-				return errors.New("another loader published the list meanwhile")
+			if !sameNewest(current, next, report.List) {
+				return errOvertaken
 			}
 			return r.notModified(ctx, report, next, known)
 		}
@@ -367,25 +391,48 @@ func (r *run) notModified(ctx context.Context, report *Report, current *screen.S
 	return nil
 }
 
-// read reads the publications of one list, oldest first.
+// errOvertaken says that it is not known any more which publication is newer.
+var errOvertaken = errors.New("another loader published the list meanwhile")
+
+// sameNewest reports whether two snapshots have the same publication of a list as
+// its newest, or both none.
+func sameNewest(a, b *screen.Snapshot, id screen.ListID) bool {
+	var newest [2]screen.Digest
+	for i, s := range []*screen.Snapshot{a, b} {
+		if list := s.List(id); list != nil {
+			newest[i] = list.Current().Digest
+		}
+	}
+	return newest[0] == newest[1]
+}
+
+// read reads the publications of one list, oldest first. Beside errNotModified is a
+// document that says where nothing is newer.
 func (r *run) read(ctx context.Context, list *Registered, sources []Source, current *screen.Snapshot, known screen.Verification) ([]*Document, error) {
-	if len(sources) > 1 || r.Release || r.Backfill || current.List(list.ID) == nil {
+	served := known.Source
+	if was := current.List(list.ID); len(sources) > 1 || r.whole(list.ID) || was == nil ||
+		len(known.Fetched) != 1 || known.Fetched[0].Digest != was.Current().Digest {
 		known = screen.Verification{} // read it whole
 	}
 	var all []*Document
 	for _, src := range sources {
-		var accept func(*Document) error
+		var accept func(*Document) (bool, error)
 		if len(src.Documents) == 0 {
 			// Of the publisher's locations one may be behind another.
-			accept = func(d *Document) error {
-				_, _, err := current.Merge(d.List, d.Publication)
-				return err
+			accept = func(d *Document) (bool, error) {
+				_, changes, err := current.Merge(d.List, d.Publication)
+				return err == nil && !changes.Unchanged, err
 			}
 		}
 		d, err := list.read(ctx, src, r.Fetch, known, accept)
+		if errors.Is(err, errNotModified) {
+			return []*Document{d}, err
+		}
 		if err != nil {
 			return nil, err
 		}
+		d.given = len(src.Documents) > 0
+		d.elsewhere = d.passedOver != nil && d.source != served
 		all = append(all, d)
 	}
 	slices.SortStableFunc(all, func(a, b *Document) int {
@@ -399,8 +446,9 @@ func (r *run) read(ctx context.Context, list *Registered, sources []Source, curr
 func (r *run) mergeAll(ctx context.Context, report *Report, s *screen.Snapshot, documents []*Document) (*screen.Snapshot, map[screen.ListID]screen.Verification, error) {
 	report.Changes = nil
 	verified := map[screen.ListID]screen.Verification{}
+	began := s
 	for _, d := range documents {
-		merged, changes, err := r.merge(s, d)
+		merged, changes, err := r.merge(began, s, d)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -417,13 +465,16 @@ func (r *run) mergeAll(ctx context.Context, report *Report, s *screen.Snapshot, 
 }
 
 // publish merges publications into the current snapshot and publishes the
-// result, once.
-func (r *run) publish(ctx context.Context, report *Report, documents []*Document) error {
+// result, once. before was current when they were asked for.
+func (r *run) publish(ctx context.Context, report *Report, before *screen.Snapshot, documents []*Document) error {
 	current, known, err := r.store.Current(ctx)
 	if err != nil {
 		return fmt.Errorf("reading the current snapshot: %w", err)
 	}
 	report.Snapshot = current
+	if !sameNewest(before, current, report.List) {
+		return errOvertaken
+	}
 	next, verified, err := r.mergeAll(ctx, report, current, documents)
 	if err != nil {
 		return r.hold(ctx, current, known[report.List], err)
@@ -466,10 +517,14 @@ func (r *run) publish(ctx context.Context, report *Report, documents []*Document
 }
 
 // merge merges a publication into a snapshot; one that is older than the newest
-// goes into the history if that is asked for.
-func (r *run) merge(s *screen.Snapshot, d *Document) (*screen.Snapshot, *screen.Changes, error) {
-	if list := s.List(d.List.ID); r.Backfill && list != nil && d.Publication.PublishedOn < list.Current().PublishedOn {
-		return s.Backfill(d.List, d.Publication)
+// before the run goes into the history if that is asked for. Of two of one date
+// that which an operator gives is the older one, for what is listed now stays.
+func (r *run) merge(before, s *screen.Snapshot, d *Document) (*screen.Snapshot, *screen.Changes, error) {
+	if list := before.List(d.List.ID); r.Backfill && list != nil {
+		newest := list.Current().PublishedOn
+		if d.Publication.PublishedOn < newest || d.given && d.Publication.PublishedOn == newest {
+			return s.Backfill(d.List, d.Publication)
+		}
 	}
 	merged, changes, err := s.Merge(d.List, d.Publication)
 	if errors.Is(err, screen.ErrSuperseded) && !r.Backfill {
@@ -563,6 +618,9 @@ func (r *run) reconcile(ctx context.Context, d *Document, second Source) string 
 	if a, b := d.Publication.PublishedOn, other.Publication.PublishedOn; a != b {
 		return fmt.Sprintf("it cannot be reconciled: it is of %s, %s of %s", a, other.source, b)
 	}
+	if other.Publication.Digest == d.Publication.Digest {
+		return fmt.Sprintf("it cannot be reconciled with %s: it is the same document", other.source)
+	}
 	mine, theirs := rows(d.Publication), rows(other.Publication)
 	var only []string
 	add := func(from string, a, b map[row]bool) {
@@ -612,10 +670,8 @@ func (d *Document) compared(current *screen.Snapshot, known screen.Verification,
 	v, ok := verified[d.List.ID]
 	switch {
 	case !ok || d.written.IsZero():
-	case d.written.After(current.CreatedAt):
-		if d.written.Before(v.At) {
-			v.At = d.written
-		}
+	case d.written.After(current.CreatedAt) && d.written.After(known.At) && !d.written.After(d.read):
+		v.At = d.written
 		verified[d.List.ID] = v
 	case known.Held != nil:
 		// It is the publication that is served: nothing is held any more.

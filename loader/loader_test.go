@@ -3,6 +3,7 @@ package loader
 import (
 	"context"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -156,7 +157,7 @@ func TestGuard(t *testing.T) {
 		{name: "grows by more", on: today, rows: 31, entries: 60, held: "11 rows are new, 20 were there: more than 50 %"},
 		{name: "a tenth is gone", on: today, rows: 18, entries: 60},
 		{name: "more than a tenth is gone", on: today, rows: 17, entries: 60, held: "3 of 20 rows are gone, more than 10 %"},
-		{name: "the canary is gone", on: today, rows: 20, entries: 60, without: []int{7}, held: "has stood there for years is gone, of Mallory (1)"},
+		{name: "the canary is gone", on: today, rows: 20, entries: 60, without: []int{7}, held: "has stood there for years is not there, of party 1"},
 		{name: "too few rows", on: today, rows: 4, entries: 60, held: "4 rows, fewer than the 5"},
 		{name: "too many rows", on: today, rows: 101, entries: 60, held: "101 rows, more than the 100"},
 		{name: "too few entries", on: today, rows: 20, entries: 49, held: "49 entries, fewer than the 50"},
@@ -225,6 +226,32 @@ func TestFirstHeld(t *testing.T) {
 	}
 }
 
+// TestFirstWithoutCanary holds a first publication in which a row is missing that
+// has stood there for years. Released, it is not asked for any more.
+func TestFirstWithoutCanary(t *testing.T) {
+	small(t)
+	m := newMemory()
+	day := time.Now().UTC().AddDate(0, 0, -3)
+	options := Options{Sources: []Source{from(sdn, file(t, sdnText(day, 20, 60, 7)))}}
+	if r := load(t, m, options); r.Outcome != Held || !strings.Contains(r.Err.Error(), "for years") {
+		t.Errorf("%s, %v; want held", r.Outcome, r.Err)
+	}
+	options.Release = true
+	if r := load(t, m, options); r.Outcome != Published {
+		t.Errorf("released: %s, %v", r.Outcome, r.Err)
+	}
+	if r := load(t, m, Options{Sources: []Source{from(sdn, file(t, sdnText(day.AddDate(0, 0, 1), 21, 60, 7)))}}); r.Outcome != Published {
+		t.Errorf("the next: %s, %v", r.Outcome, r.Err)
+	}
+	// A row that is listed under another symbol is not gone.
+	m = newMemory()
+	for n, text := range []string{sdnText(day, 20, 60), strings.ReplaceAll(sdnText(day.AddDate(0, 0, 1), 20, 60), "<id><uid>100007</uid><idType>Digital Currency Address - ETH", "<id><uid>100007</uid><idType>Digital Currency Address - USDT")} {
+		if r := load(t, m, Options{Sources: []Source{from(sdn, file(t, text))}}); r.Outcome != Published {
+			t.Errorf("publication %d: %s, %v", n, r.Outcome, r.Err)
+		}
+	}
+}
+
 // TestHeldWithdrawn: the publisher puts the publication back that is served, so
 // nothing is held any more.
 func TestHeldWithdrawn(t *testing.T) {
@@ -274,6 +301,7 @@ func TestReconcile(t *testing.T) {
 		{"one row less", sdnText(day, 20, 60, 4), "1 rows stand in document alone, the first of party 1"},
 		{"one row more", sdnText(day, 21, 60), "1 rows stand in document alone, the first of party 1"},
 		{"another date", sdnText(day.AddDate(0, 0, -1), 20, 60), "cannot be reconciled"},
+		{"the same document", sdnText(day, 20, 60), "it is the same document"},
 		{"a page", "<html><title>Maintenance</title></html>", "cannot be reconciled"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -322,6 +350,26 @@ func TestBackfill(t *testing.T) {
 	}
 }
 
+// TestBackfillOfOneDate: what an operator puts into the history does not change what
+// is listed now, also if it is of the same date.
+func TestBackfillOfOneDate(t *testing.T) {
+	small(t)
+	day := time.Now().UTC().AddDate(0, 0, -10)
+	first, second := file(t, sdnText(day, 20, 60)), file(t, sdnText(day, 21, 60))
+	inOrder := newMemory()
+	if r := load(t, inOrder, Options{Sources: []Source{from(sdn, first), from(sdn, second)}, Backfill: true}); r.Outcome != Published || inOrder.current.List(sdn).Current().Rows != 21 {
+		t.Fatalf("both into an empty store: %s, %v", r.Outcome, r.Err)
+	}
+	m := newMemory()
+	load(t, m, Options{Sources: []Source{from(sdn, second)}})
+	if r := load(t, m, Options{Sources: []Source{from(sdn, first)}, Backfill: true}); r.Outcome != Published || m.current.Digest() != inOrder.current.Digest() {
+		t.Errorf("%s, %v: %d rows are listed now, want 21", r.Outcome, r.Err, m.current.List(sdn).Current().Rows)
+	}
+	if r := load(t, m, Options{Sources: []Source{from(sdn, second)}, Backfill: true}); r.Outcome != Unchanged {
+		t.Errorf("the newest again: %s, %v", r.Outcome, r.Err)
+	}
+}
+
 // TestSameFileAgain reads one file again and again: a publisher's list does not
 // stay fresh by that, an operator's own does.
 func TestSameFileAgain(t *testing.T) {
@@ -360,11 +408,21 @@ func TestSameFileAgain(t *testing.T) {
 	if at := m.verified["own"].At; time.Since(at) > time.Minute {
 		t.Error("the operator's own file again does not count")
 	}
+	written(time.Now().Add(time.Hour))
+	load(Unchanged)
+	if at := m.verified[sdn].At; !at.Equal(hourAgo) {
+		t.Errorf("a file from the future counts as compared at %s, was %s", at, hourAgo)
+	}
 	since := time.Now().Add(-10 * time.Minute).UTC().Truncate(time.Millisecond)
 	written(since)
 	load(Unchanged)
 	if at := m.verified[sdn].At; !at.Equal(since) {
 		t.Errorf("a file written anew counts as compared at %s, want when it was written, %s", at, since)
+	}
+	written(since.Add(-time.Minute))
+	load(Unchanged)
+	if at := m.verified[sdn].At; !at.Equal(since) {
+		t.Errorf("a file written before the last one counts as compared at %s, was %s", at, since)
 	}
 }
 
@@ -404,6 +462,31 @@ func TestParseSource(t *testing.T) {
 		if err != nil && strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("ParseSource(%q): the error repeats a secret: %v", test.text, err)
 		}
+	}
+}
+
+// TestTogether joins what several documents say.
+func TestTogether(t *testing.T) {
+	parse := together(func(r io.Reader) (*screen.Publication, error) {
+		text, err := io.ReadAll(r)
+		pub := &screen.Publication{PublishedOn: 20250226, Records: 1, Unexpected: map[string]int{"x": 1}}
+		switch uid := string(text); uid {
+		case "half":
+			pub.Incomplete = "its second page"
+		case "later":
+			pub.PublishedOn++
+			fallthrough
+		default:
+			pub.Parties = []screen.PublishedParty{{UID: uid}}
+		}
+		return pub, err
+	})
+	pub, err := parse([]io.Reader{strings.NewReader("later"), strings.NewReader("half"), strings.NewReader("one")})
+	if err != nil || pub.PublishedOn != 20250227 || pub.Records != 3 || len(pub.Parties) != 2 || pub.Incomplete != "its second page" || pub.Unexpected["x"] != 3 {
+		t.Errorf("%+v, %v", pub, err)
+	}
+	if _, err := parse([]io.Reader{strings.NewReader("one"), strings.NewReader("one")}); err == nil {
+		t.Error("a party that stands in two documents is no error")
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"net/http"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"walletscreen/loader/fetch"
+	"walletscreen/loader/ofac"
 	"walletscreen/screen"
 )
 
@@ -266,6 +268,26 @@ func TestConditional(t *testing.T) {
 	}
 }
 
+// TestOneOfTwo: a publication was made up of what the publisher offers and of
+// another document. What its server says of the one says nothing of the two.
+func TestOneOfTwo(t *testing.T) {
+	o := openOffice(t)
+	i := slices.IndexFunc(registry, func(r Registered) bool { return r.ID == sdn })
+	registry[i].parse = func(documents []io.Reader) (*screen.Publication, error) { return ofac.Parse(documents[0]) }
+	day := time.Now().UTC().AddDate(0, 0, -5)
+	text := sdnText(day, 20, 60)
+	o.set("/first", sends(text, `"one"`))
+	m := newMemory()
+	other := file(t, sdnText(day, 21, 60))
+	load(t, m, Options{Sources: []Source{{List: sdn, Documents: []string{other, o.URL + "/first"}}}})
+	if f := m.verification(sdn).Fetched; len(f) != 1 || f[0].Digest != sha256.Sum256([]byte(text)) {
+		t.Errorf("recorded of the document that was fetched: %+v", f)
+	}
+	if r := load(t, m, atPublisher()); r.Outcome != Published || m.current.List(sdn).Current().Rows != 20 {
+		t.Errorf("%s, %v; want the publisher's alone", r.Outcome, r.Err)
+	}
+}
+
 // TestOlderFirst: one address of the publisher is behind the other.
 func TestOlderFirst(t *testing.T) {
 	o := openOffice(t)
@@ -277,6 +299,93 @@ func TestOlderFirst(t *testing.T) {
 	o.set("/second", sends(sdnText(day, 20, 60), ""))
 	if r := load(t, m, atPublisher()); r.Outcome != Unchanged || r.Source != o.URL+"/second" {
 		t.Errorf("%s from %s, %v; want unchanged from the second", r.Outcome, r.Source, r.Err)
+	}
+}
+
+// TestUnreadableFirst: what one address of the publisher offers cannot be read, and
+// may be news. That another has nothing new does not make the list fresh.
+func TestUnreadableFirst(t *testing.T) {
+	day := time.Now().UTC().AddDate(0, 0, -5)
+	good, unreadable := sdnText(day, 20, 60), strings.Replace(sdnText(day.AddDate(0, 0, 1), 21, 60), "<sdnEntry><uid>1<", "<sdnEntry><uid><new/>1<", 1)
+	page := says(http.StatusForbidden, "<title>Access Denied</title>")
+	for _, test := range []struct {
+		name          string
+		first, second http.HandlerFunc
+		want          Outcome
+		passedOver    string
+	}{
+		{"the second has the same", sends(unreadable, ""), sends(good, ""), Failed, ""},
+		{"the second says that nothing changed", sends(unreadable, ""), sends(good, `"one"`), Failed, ""},
+		{"the second has more", sends(unreadable, ""), sends(sdnText(day.AddDate(0, 0, 1), 21, 60), ""), Published, "/first: ofac"},
+		{"the first is not to be had", page, sends(good, ""), Unchanged, "Access Denied"},
+		{"the first is not to be had, the second says that nothing changed", page, sends(good, `"one"`), Unchanged, "Access Denied"},
+		{"all is well", sends(good, ""), nil, Unchanged, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			o := openOffice(t)
+			o.set("/first", page)
+			o.set("/second", sends(good, `"one"`))
+			m := newMemory()
+			if r := load(t, m, atPublisher()); r.Outcome != Published {
+				t.Fatalf("%s, %v", r.Outcome, r.Err)
+			}
+			v := m.verified[sdn]
+			v.At = v.At.Add(-time.Hour)
+			m.verified[sdn] = v
+			o.set("/first", test.first)
+			o.set("/second", test.second)
+			r := load(t, m, atPublisher())
+			if r.Outcome != test.want || m.verification(sdn).At.After(v.At) != (test.want != Failed) {
+				t.Errorf("%s, %v, compared at %s; want %s", r.Outcome, r.Err, m.verification(sdn).At, test.want)
+			}
+			if (r.PassedOver != nil) != (test.passedOver != "") || r.PassedOver != nil && !strings.Contains(r.PassedOver.Error(), test.passedOver) {
+				t.Errorf("passed over: %v; want %q", r.PassedOver, test.passedOver)
+			}
+		})
+	}
+}
+
+// TestSecondOfOneDate: while the first address is not to be had, the second offers
+// another document of the date of the one that is served.
+func TestSecondOfOneDate(t *testing.T) {
+	day := time.Now().UTC().AddDate(0, 0, -5)
+	for _, test := range []struct {
+		name, second string
+		want         Outcome
+	}{
+		{"with a row less", sdnText(day, 20, 60, 4), Held},
+		{"with a row more and one less", sdnText(day, 21, 60, 4), Held},
+		{"with a row more", sdnText(day, 21, 60), Published},
+		{"under another symbol", strings.Replace(sdnText(day, 20, 60), "- ETH", "- USDT", 1), Published},
+		{"of the next day, with a row less", sdnText(day.AddDate(0, 0, 1), 20, 60, 4), Published},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			o := openOffice(t)
+			o.set("/first", sends(sdnText(day, 20, 60), ""))
+			m := newMemory()
+			load(t, m, atPublisher())
+			o.set("/first", nil)
+			o.set("/second", sends(test.second, ""))
+			r := load(t, m, atPublisher())
+			if r.Outcome != test.want || test.want == Held && !strings.Contains(r.Err.Error(), "it may be the older one") {
+				t.Errorf("%s, %v; want %s", r.Outcome, r.Err, test.want)
+			}
+			if test.want == Published {
+				// What follows at one address is newer.
+				o.set("/second", sends(sdnText(day.AddDate(0, 0, 1), 20, 60, 5), ""))
+				load(t, m, atPublisher())
+				o.set("/second", sends(sdnText(day.AddDate(0, 0, 1), 19, 60, 5), ""))
+				if r := load(t, m, atPublisher()); r.Outcome != Published {
+					t.Errorf("from the second again: %s, %v; want published", r.Outcome, r.Err)
+				}
+				return
+			}
+			// From the first it is a correction.
+			o.set("/first", sends(test.second, ""))
+			if r := load(t, m, atPublisher()); r.Outcome != Published {
+				t.Errorf("from the first: %s, %v; want published", r.Outcome, r.Err)
+			}
+		})
 	}
 }
 
@@ -319,6 +428,30 @@ func (s *signaling) Publish(ctx context.Context, previous, next *screen.Snapshot
 	return s.memory.Publish(ctx, previous, next, verified)
 }
 
+// TestPanic: a defect of one list's parser stops no other list, and the list can be
+// imported again. Its error tells where, and nothing of the document.
+func TestPanic(t *testing.T) {
+	o := openOffice(t)
+	o.set("/first", sends(sdnText(time.Now().UTC().AddDate(0, 0, -1), 20, 60), ""))
+	i := slices.IndexFunc(registry, func(r Registered) bool { return r.ID == sdn })
+	well := registry[i].parse
+	registry[i].parse = func([]io.Reader) (*screen.Publication, error) { panic("0x1111") }
+	m := newMemory()
+	options := atPublisher()
+	options.Sources = append(options.Sources, from("own", file(t, "address\n0x1111111111111111111111111111111111111111\n")))
+	reports, err := Run(t.Context(), m, options)
+	if err != nil || reports[0].Outcome != Failed || reports[1].Outcome != Published {
+		t.Fatalf("%+v, %v", reports, err)
+	}
+	if text := reports[0].Err.Error(); !strings.Contains(text, "TestPanic") || strings.Contains(text, "0x1111") {
+		t.Error(text)
+	}
+	registry[i].parse = well
+	if r := load(t, m, atPublisher()); r.Outcome != Published {
+		t.Errorf("afterwards: %s, %v", r.Outcome, r.Err)
+	}
+}
+
 // TestSingleFlight runs many loaders on one store at once: the publisher is asked
 // by one of them.
 func TestSingleFlight(t *testing.T) {
@@ -351,6 +484,35 @@ func TestSingleFlight(t *testing.T) {
 	}
 }
 
+// unclaimed is a memory in which claims are lost at once.
+type unclaimed struct{ *memory }
+
+func (unclaimed) Claim(context.Context, string) (func(), bool, error) { return func() {}, true, nil }
+
+// TestOvertaken: while one loader reads a document, another loader publishes a newer
+// one of the same date. The older does not become the newest.
+func TestOvertaken(t *testing.T) {
+	o := openOffice(t)
+	day := time.Now().UTC().AddDate(0, 0, -5)
+	m := unclaimed{newMemory()}
+	o.set("/first", func(w http.ResponseWriter, r *http.Request) {
+		o.set("/first", sends(sdnText(day, 21, 60), ""))
+		if r := load(t, m, atPublisher()); r.Outcome != Published {
+			t.Errorf("the faster: %s, %v", r.Outcome, r.Err)
+		}
+		sends(sdnText(day, 20, 60), "")(w, r)
+	})
+	if r := load(t, m, atPublisher()); r.Outcome != Failed || !strings.Contains(r.Err.Error(), "meanwhile") {
+		t.Errorf("the slower: %s, %v; want failed", r.Outcome, r.Err)
+	}
+	if rows := m.current.List(sdn).Current().Rows; rows != 21 {
+		t.Errorf("%d rows are served, want the newer 21", rows)
+	}
+	if r := load(t, m, atPublisher()); r.Outcome != Unchanged {
+		t.Errorf("afterwards: %s, %v", r.Outcome, r.Err)
+	}
+}
+
 // TestDue: a loader that stays does not ask a publisher more often than it should.
 func TestDue(t *testing.T) {
 	o := openOffice(t)
@@ -374,9 +536,10 @@ func TestDue(t *testing.T) {
 		{time.Minute, 0, Unchanged},        // a single run asks all the same
 		{6 * time.Minute, time.Second, Unchanged},
 		{6 * time.Minute, time.Hour, NotDue},
-		{59 * time.Minute, time.Hour, Unchanged}, // nearly an hour is an hour
+		{-24 * time.Hour, time.Second, Unchanged}, // a loader's clock was wrong then
+		{59 * time.Minute, time.Hour, Unchanged},  // nearly an hour is an hour
 	} {
-		if step.age > 0 {
+		if step.age != 0 {
 			age(step.age)
 		}
 		options := atPublisher()
@@ -386,6 +549,20 @@ func TestDue(t *testing.T) {
 		if r.Outcome != step.want || (len(o.asked()) > 0) != (step.want != NotDue) {
 			t.Errorf("compared %s ago, every %s: %s, %v; want %s", step.age, step.every, r.Outcome, r.Err, step.want)
 		}
+	}
+}
+
+// TestDueAfterFile: that an operator loaded a file says nothing of the publisher.
+func TestDueAfterFile(t *testing.T) {
+	o := openOffice(t)
+	day := time.Now().UTC().AddDate(0, 0, -5)
+	o.set("/first", sends(sdnText(day.AddDate(0, 0, 1), 21, 60), ""))
+	m := newMemory()
+	load(t, m, Options{Sources: []Source{from(sdn, file(t, sdnText(day, 20, 60)))}})
+	staying := atPublisher()
+	staying.Every = time.Hour
+	if r := load(t, m, staying); r.Outcome != Published {
+		t.Errorf("%s, %v; want published", r.Outcome, r.Err)
 	}
 }
 

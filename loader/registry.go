@@ -1,6 +1,7 @@
 package loader
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -87,7 +88,7 @@ var registry = []Registered{
 			canaries: []canary{
 				{"27307", "0x098B716B8Aaf21512996dC57EB0615e2383E2f96"}, // Lazarus Group, since 2022
 				{"36025", "3Lpoy53K625zVeE47ZasiG5jGkAxJ27kh1"},         // Garantex, since 2022
-				{"18647", "45ezvPejNsKYntjhyyeb7fbfzilsxYQozc5Ffseh8jPGW4JZQQVXykNTfK5uGFiij7Hp3qPv3T5HCR7F3Fnmz2mzE1aKQwo"},
+				{"26137", "149w62rY42aZBox8fGcmqNsXUzSStKeq8C"},         // Khorashadizadeh, since 2018
 			},
 		},
 		archive: ofacArchive,
@@ -328,6 +329,7 @@ func together(parse func(io.Reader) (*screen.Publication, error)) func([]io.Read
 			for what, n := range pub.Unexpected {
 				all.Unexpected[what] += n
 			}
+			all.Incomplete = cmp.Or(all.Incomplete, pub.Incomplete)
 		}
 		return all, nil
 	}

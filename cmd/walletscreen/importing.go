@@ -129,6 +129,9 @@ func logReport(log *slog.Logger, r *loader.Report) {
 	if r.Source != "" {
 		attrs = append(attrs, "source", r.Source, "bytes", r.Size)
 	}
+	if r.PassedOver != nil {
+		attrs = append(attrs, "passed_over", r.PassedOver)
+	}
 	if r.Released != "" {
 		attrs = append(attrs, "released", r.Released)
 	}
@@ -141,7 +144,7 @@ func logReport(log *slog.Logger, r *loader.Report) {
 	switch {
 	case r.Outcome == loader.Failed || r.Outcome == loader.Held || r.Err != nil:
 		log.Error("import", attrs...)
-	case len(r.Unexpected) > 0 || r.Released != "":
+	case len(r.Unexpected) > 0 || r.Released != "" || r.PassedOver != nil:
 		log.Warn("import", attrs...)
 	case r.Outcome == loader.NotDue:
 		log.Debug("import", attrs...)

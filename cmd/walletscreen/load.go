@@ -24,10 +24,10 @@ import (
 )
 
 type loadCmd struct {
-	Every     time.Duration `placeholder:"DURATION" help:"Stay and load again after this time, for example 15m. A publisher is not asked more often than its list allows (see: walletscreen lists --known). Without it, load once: the exit code is 0 if something was published, 4 if there was nothing new, 3 if a change is held, 1 if a list failed."`
+	Every     time.Duration `placeholder:"DURATION" help:"Stay and load again after this time, for example 15m. A publisher is not asked more often than its list allows (see: walletscreen lists --known), unless the list failed or is held. Without it, load once: the exit code is 0 if something was published, 4 if there was nothing new, 3 if a change is held, 1 if a list failed."`
 	DryRun    bool          `help:"Print what would change, party by party, and change nothing."`
 	Release   bool          `help:"Let through what a guard would hold in this run, such as the loss of a tenth of a list. Look at it first, with --dry-run."`
-	Backfill  bool          `help:"Put publications that are older than the newest of their list into its history: what was listed when. What is listed now does not change."`
+	Backfill  bool          `help:"Put publications that are older than the newest of their list, or that --source gives for the same date, into its history: what was listed when. What is listed now does not change."`
 	Reconcile []string      `sep:"none" placeholder:"LIST=LOCATION" help:"A second document of the same publication of a list, in another format; repeatable. A publication that does not have the same parties and addresses in both is held."`
 	Delta     []string      `sep:"none" placeholder:"LIST=LOCATION" help:"A file in which the publisher says what its publications changed (OFAC's delta files); repeatable. It dates rows that were listed before the first publication that was loaded, and releases a held change whose removals it names."`
 	Format    string        `enum:"text,json" default:"text" help:"Format of the report: ${enum}. json is one object for each run, with --every for each import of a list."`
@@ -50,6 +50,9 @@ func (c *loadCmd) Run(ctx context.Context, s std) error {
 	}
 	if c.Every > 0 && c.DryRun {
 		return usagef("--dry-run and --every exclude each other")
+	}
+	if c.Every > 0 && c.Backfill {
+		return usagef("--backfill and --every exclude each other: the history is written once")
 	}
 	if c.OpsListen != "" && c.Every == 0 {
 		return usagef("--ops-listen is for a loader that stays: it wants --every")
@@ -142,6 +145,9 @@ func (c *loadCmd) show(reports []loader.Report, s std) int {
 		if r.Err != nil {
 			fmt.Fprintf(s.err, "walletscreen load: %s: %v\n", r.Outcome, r.Err)
 		}
+		if r.PassedOver != nil {
+			fmt.Fprintf(s.err, "walletscreen load: list %s was read from %s, for: %v\n", r.List, r.Source, r.PassedOver)
+		}
 		if len(r.Unexpected) > 0 {
 			fmt.Fprintf(s.err, "walletscreen load: list %s holds what this program has no rule for: %s\n", r.List, unexpected(r.Unexpected))
 		}
@@ -228,6 +234,7 @@ type jsonReport struct {
 	Outcome     loader.Outcome   `json:"outcome"`
 	Error       string           `json:"error,omitempty"`
 	Source      string           `json:"source,omitempty"`
+	PassedOver  string           `json:"passed_over,omitempty"` // why the publisher's addresses before that one were not taken
 	Snapshot    *jsonSnapshot    `json:"snapshot,omitempty"`
 	Publication *jsonPublication `json:"publication,omitempty"` // the newest that the snapshot holds
 	Listed      int              `json:"listed"`
@@ -281,6 +288,9 @@ func writeReports(w io.Writer, reports []loader.Report, dryRun bool) error {
 		}
 		if r.Err != nil {
 			j.Error = r.Err.Error()
+		}
+		if r.PassedOver != nil {
+			j.PassedOver = r.PassedOver.Error()
 		}
 		if r.Snapshot != nil && r.Snapshot.Sequence > 0 {
 			j.Snapshot = &jsonSnapshot{r.Snapshot.Sequence, r.Snapshot.Digest().String()}
