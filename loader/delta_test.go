@@ -106,6 +106,42 @@ func TestReleasedByPublisher(t *testing.T) {
 			t.Errorf("%s, %v", r.Outcome, r.Err)
 		}
 	})
+	t.Run("given, and of other days", func(t *testing.T) {
+		small(t)
+		unreachableArchive()
+		for _, on := range []time.Time{day.AddDate(0, 0, -1), later.AddDate(0, 0, 1)} {
+			m := newMemory()
+			load(t, m, Options{Sources: []Source{from(sdn, file(t, sdnText(day, 20, 60)))}})
+			r := load(t, m, Options{
+				Sources: []Source{from(sdn, file(t, sdnText(later, 15, 60)))},
+				Deltas:  []Source{from(sdn, file(t, deltaText(on, nil, gone)))},
+			})
+			if r.Outcome != Held || !strings.Contains(r.Err.Error(), "5 of them are not named") {
+				t.Errorf("%s, %v", r.Outcome, r.Err)
+			}
+		}
+	})
+	t.Run("a row of years", func(t *testing.T) {
+		o := openOffice(t)
+		o.set("/first", sends(sdnText(day, 20, 60), ""))
+		m := newMemory()
+		load(t, m, atPublisher())
+		o.keepArchive(map[time.Time]string{later: deltaText(later, nil, []int{7})})
+		o.set("/first", sends(sdnText(later, 20, 60, 7), ""))
+		if r := load(t, m, atPublisher()); r.Outcome != Published || !strings.Contains(r.Released, "for years") {
+			t.Errorf("%s, %v, released %q", r.Outcome, r.Err, r.Released)
+		}
+	})
+	t.Run("not for a mirror", func(t *testing.T) {
+		o := openOffice(t)
+		o.set("/first", sends(sdnText(day, 20, 60), ""))
+		m := newMemory()
+		load(t, m, atPublisher())
+		o.keepArchive(map[time.Time]string{later: deltaText(later, nil, gone)})
+		if r := load(t, m, Options{Sources: []Source{from(sdn, file(t, sdnText(later, 15, 60)))}}); r.Outcome != Held {
+			t.Errorf("%s, %v", r.Outcome, r.Err)
+		}
+	})
 	t.Run("in the history", func(t *testing.T) {
 		small(t)
 		unreachableArchive()

@@ -269,7 +269,7 @@ func (r *run) load(ctx context.Context, report *Report, sources []Source) (err e
 	}
 	report.Snapshot = current
 	known := verified[list.ID]
-	if r.compared(&list, sources, current, known, before) {
+	if r.compared(&list, sources, known, before) {
 		report.Outcome = NotDue
 		return nil
 	}
@@ -344,12 +344,12 @@ func (r *run) claim(ctx context.Context, id screen.ListID) (release func(), befo
 
 // compared reports whether the publisher need not be asked: another loader did so
 // while this one waited for it, since before, or it is not time yet.
-func (r *run) compared(list *Registered, sources []Source, current *screen.Snapshot, known screen.Verification, before time.Time) bool {
+func (r *run) compared(list *Registered, sources []Source, known screen.Verification, before time.Time) bool {
 	own := slices.ContainsFunc(sources, func(s Source) bool { return len(s.Documents) > 0 })
-	if own || r.DryRun || r.whole(list.ID) || known.Held != nil || known.At.IsZero() || current.List(list.ID) == nil {
+	if own || r.DryRun || r.whole(list.ID) || known.Held != nil {
 		return false
 	}
-	// It was compared with a file, or by a clock that was ahead.
+	// It was never compared, or with a file, or by a clock that was ahead.
 	if len(known.Fetched) == 0 || known.At.After(now()) {
 		return false
 	}
@@ -493,11 +493,7 @@ func (r *run) publish(ctx context.Context, report *Report, before *screen.Snapsh
 			d.compared(current, known[d.List.ID], verified)
 		}
 		if err := r.store.Verify(ctx, current, verified); err != nil {
-			report.Outcome = Failed
 			return fmt.Errorf("recording that nothing changed: %w", err)
-		}
-		if undated != nil {
-			report.Outcome = Failed
 		}
 	case r.DryRun:
 		report.Outcome = Differs
@@ -535,18 +531,14 @@ func (r *run) merge(before, s *screen.Snapshot, d *Document) (*screen.Snapshot, 
 
 // guard stops a publication that breaches the limits of its list, unless that is
 // released: by the operator, or by the publisher's own word that what is missing
-// was removed. It judges a publication once for what the list held before.
+// was removed. It judges a publication once: what the list held before is the same
+// at each try to publish.
 func (r *run) guard(ctx context.Context, report *Report, before *screen.Snapshot, d *Document, changes *screen.Changes) error {
 	if changes.Unchanged {
 		return nil
 	}
-	var base screen.Digest
-	if list := before.List(d.List.ID); list != nil {
-		base = list.Current().Digest
-	}
-	if d.judged == nil || d.judged.base != base {
+	if d.judged == nil {
 		d.judged = r.judge(ctx, before, d, changes)
-		d.judged.base = base
 	}
 	report.Released = cmp.Or(d.judged.released, report.Released)
 	if d.judged.held != nil {
@@ -557,9 +549,8 @@ func (r *run) guard(ctx context.Context, report *Report, before *screen.Snapshot
 
 // A judgement is what the guard makes of a publication.
 type judgement struct {
-	base     screen.Digest // of the publication before
-	held     *heldError    // nil if it may pass
-	released string        // why it may, "" if there was nothing to release
+	held     *heldError // nil if it may pass
+	released string     // why it may, "" if there was nothing to release
 }
 
 func (r *run) judge(ctx context.Context, before *screen.Snapshot, d *Document, changes *screen.Changes) *judgement {

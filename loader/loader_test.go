@@ -13,6 +13,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"walletscreen/loader/fetch"
 	"walletscreen/screen"
 )
 
@@ -252,6 +256,99 @@ func TestFirstWithoutCanary(t *testing.T) {
 	}
 }
 
+// TestIncomplete holds a publication in which something is missing by its own word.
+func TestIncomplete(t *testing.T) {
+	small(t)
+	i := slices.IndexFunc(registry, func(r Registered) bool { return r.ID == sdn })
+	parse := registry[i].parse
+	registry[i].parse = func(documents []io.Reader) (*screen.Publication, error) {
+		pub, err := parse(documents)
+		pub.Incomplete = "its second half"
+		return pub, err
+	}
+	if r := load(t, newMemory(), Options{Sources: []Source{from(sdn, file(t, sdnText(time.Now().UTC(), 20, 60)))}}); r.Outcome != Held || !strings.Contains(r.Err.Error(), "its second half") {
+		t.Errorf("%s, %v", r.Outcome, r.Err)
+	}
+}
+
+// TestSmallGrowth: of a list of few rows many more are a few.
+func TestSmallGrowth(t *testing.T) {
+	small(t)
+	m := newMemory()
+	day := time.Now().UTC().AddDate(0, 0, -3)
+	load(t, m, Options{Sources: []Source{from(sdn, file(t, sdnText(day, 7, 60, 1, 2)))}})
+	if r := load(t, m, Options{Sources: []Source{from(sdn, file(t, sdnText(day.AddDate(0, 0, 1), 8, 60)))}}); r.Outcome != Published || len(r.Changes[0].Listed) != 3 {
+		t.Errorf("%s, %v", r.Outcome, r.Err)
+	}
+}
+
+// TestEmpty: no entries are never a publication, no addresses only of lists that
+// are known to have none.
+func TestEmpty(t *testing.T) {
+	i := slices.IndexFunc(registry, func(r Registered) bool { return r.ID == sdn })
+	before := registry[i]
+	t.Cleanup(func() { registry[i] = before })
+	for _, test := range []struct {
+		records  int
+		mayBe    bool
+		accepted bool
+	}{{0, true, false}, {60, true, true}, {60, false, false}} {
+		registry[i].limits.mayBeEmpty = test.mayBe
+		registry[i].parse = func([]io.Reader) (*screen.Publication, error) { return &screen.Publication{Records: test.records}, nil }
+		if _, err := Read(t.Context(), from(sdn, file(t, "<sdnList/>")), new(fetch.Fetcher)); (err == nil) != test.accepted {
+			t.Errorf("%+v: %v", test, err)
+		}
+	}
+}
+
+// TestPublishedOn: what says of which date a publication is.
+func TestPublishedOn(t *testing.T) {
+	const document, operator, today screen.Date = 20250101, 20250202, 20261108
+	modified, read := time.Date(2025, 3, 3, 0, 0, 0, 0, time.UTC), today.Time()
+	for _, test := range []struct {
+		document, operator screen.Date
+		modified           time.Time
+		fetched            bool
+		want               screen.Date // 0 for an error
+	}{
+		{document, 0, modified, true, document},
+		{document, document, modified, true, document},
+		{document, operator, modified, true, 0},
+		{0, operator, modified, true, operator},
+		{0, 0, modified, true, 20250303},
+		{0, 0, modified, false, today}, // the time of a file says nothing of its content
+		{0, 0, time.Time{}, true, today},
+	} {
+		if got, err := publishedOn(test.document, test.operator, test.modified, test.fetched, read); got != test.want || (err == nil) != (test.want != 0) {
+			t.Errorf("%+v: %s, %v", test, got, err)
+		}
+	}
+}
+
+// TestMetrics observes a list that is held, fails, and is well again.
+func TestMetrics(t *testing.T) {
+	m := NewMetrics(prometheus.NewRegistry())
+	for i, step := range []struct {
+		report           Report
+		held, unexpected float64
+		good             bool
+	}{
+		{Report{List: sdn, Outcome: Held, Source: "x", Size: 3, Unexpected: map[string]int{"a": 1, "b": 2}}, 1, 3, false},
+		{Report{List: sdn, Outcome: Failed}, 1, 3, false},
+		{Report{List: sdn, Outcome: Unchanged, Source: "x"}, 0, 3, true}, // nothing came
+		{Report{List: sdn, Outcome: Published, Source: "x", Size: 3}, 0, 0, true},
+	} {
+		m.Observe([]Report{step.report})
+		held, unexpected, good := testutil.ToFloat64(m.held.WithLabelValues(string(sdn))), testutil.ToFloat64(m.unexpected.WithLabelValues(string(sdn))), testutil.ToFloat64(m.lastGood.WithLabelValues(string(sdn)))
+		if held != step.held || unexpected != step.unexpected || (good > 0) != step.good {
+			t.Errorf("step %d: held %v, unexpected %v, last good %v", i, held, unexpected, good)
+		}
+	}
+	if n := testutil.ToFloat64(m.bytes.WithLabelValues(string(sdn))); n != 6 {
+		t.Errorf("%v bytes", n)
+	}
+}
+
 // TestHeldWithdrawn: the publisher puts the publication back that is served, so
 // nothing is held any more.
 func TestHeldWithdrawn(t *testing.T) {
@@ -312,6 +409,17 @@ func TestReconcile(t *testing.T) {
 				t.Errorf("%s, %v; want held: %q", r.Outcome, r.Err, test.held)
 			}
 		})
+	}
+	if _, err := Run(t.Context(), newMemory(), Options{Sources: []Source{from("own", "own.csv")}, Deltas: []Source{{List: sdn}}}); err == nil {
+		t.Error("a delta file of a list that is not loaded is no error")
+	}
+	own := file(t, "address\n0x1111111111111111111111111111111111111111\n")
+	reports, err := Run(t.Context(), newMemory(), Options{
+		Sources:   []Source{from(sdn, file(t, sdnText(day, 20, 60))), from("own", own)},
+		Reconcile: []Source{from(sdn, file(t, sdnText(day, 20, 55)))},
+	})
+	if err != nil || reports[0].Outcome != Published || reports[1].Outcome != Published {
+		t.Errorf("the second document is of one of two lists: %+v, %v", reports, err)
 	}
 	if _, err := Run(t.Context(), newMemory(), Options{Sources: []Source{from("own", "own.csv")}, Reconcile: []Source{from(sdn, "sdn.xml")}}); err == nil {
 		t.Error("a second document of a list that is not loaded is no error")

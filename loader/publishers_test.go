@@ -247,6 +247,11 @@ func TestConditional(t *testing.T) {
 	if r := load(t, m, atPublisher()); r.Outcome != Unchanged {
 		t.Errorf("%s, %v; want unchanged, for so the server says", r.Outcome, r.Err)
 	}
+	back(-time.Hour)
+	if r := load(t, m, atPublisher()); r.Outcome != Published || len(r.Changes[0].Listed) != 1 {
+		t.Errorf("read in the future: %s, %v; want published", r.Outcome, r.Err)
+	}
+	o.set("/first", sends(sdnText(day, 23, 60), `"one"`))
 	back(trustUnmodified + time.Minute)
 	if r := load(t, m, atPublisher()); r.Outcome != Published || len(r.Changes[0].Listed) != 1 {
 		t.Errorf("after a day: %s, %v; want published", r.Outcome, r.Err)
@@ -257,7 +262,7 @@ func TestConditional(t *testing.T) {
 		if r.Header.Get("If-None-Match") != "" {
 			t.Error("asked with a validator of another address")
 		}
-		sends(sdnText(day, 23, 60), `"one"`)(w, r)
+		sends(sdnText(day, 24, 60), `"one"`)(w, r)
 	})
 	v := m.verified[sdn]
 	v.Fetched = slices.Clone(v.Fetched)
@@ -285,6 +290,24 @@ func TestOneOfTwo(t *testing.T) {
 	}
 	if r := load(t, m, atPublisher()); r.Outcome != Published || m.current.List(sdn).Current().Rows != 20 {
 		t.Errorf("%s, %v; want the publisher's alone", r.Outcome, r.Err)
+	}
+}
+
+// TestOneMore: a second document joins the one of which the server says that it did
+// not change.
+func TestOneMore(t *testing.T) {
+	o := openOffice(t)
+	i := slices.IndexFunc(registry, func(r Registered) bool { return r.ID == sdn })
+	registry[i].parse = func(documents []io.Reader) (*screen.Publication, error) {
+		return ofac.Parse(documents[len(documents)-1])
+	}
+	day := time.Now().UTC().AddDate(0, 0, -5)
+	o.set("/first", sends(sdnText(day, 20, 60), `"one"`))
+	m := newMemory()
+	load(t, m, atPublisher())
+	more := Options{Sources: []Source{{List: sdn, Documents: []string{o.URL + "/first", file(t, sdnText(day, 21, 60))}}}}
+	if r := load(t, m, more); r.Outcome != Published || m.current.List(sdn).Current().Digest == sha256.Sum256([]byte(sdnText(day, 21, 60))) {
+		t.Errorf("%s, %v", r.Outcome, r.Err)
 	}
 }
 
@@ -484,6 +507,98 @@ func TestSingleFlight(t *testing.T) {
 	}
 }
 
+// crowded is a memory that others publish to: before each of its first changes
+// something happens.
+type crowded struct {
+	*memory
+	before []func()
+}
+
+func (c *crowded) happens() {
+	if len(c.before) > 0 {
+		first := c.before[0]
+		c.before = c.before[1:]
+		first()
+	}
+}
+
+func (c *crowded) Publish(ctx context.Context, previous, next *screen.Snapshot, verified map[screen.ListID]screen.Verification) (*screen.Snapshot, error) {
+	c.happens()
+	return c.memory.Publish(ctx, previous, next, verified)
+}
+
+func (c *crowded) Verify(ctx context.Context, s *screen.Snapshot, verified map[screen.ListID]screen.Verification) error {
+	c.happens()
+	return c.memory.Verify(ctx, s, verified)
+}
+
+// TestCrowded: another list, or this one, is published between the look at the
+// current snapshot and the change of it.
+func TestCrowded(t *testing.T) {
+	o := openOffice(t)
+	day := time.Now().UTC().AddDate(0, 0, -5)
+	other := func(m *memory) func() {
+		return func() {
+			m.current, _, _ = m.current.Merge(screen.List{ID: "other", Kind: screen.KindInternal}, &screen.Publication{
+				List: "other", PublishedOn: screen.DateOf(day), Digest: screen.Digest{byte(m.current.Sequence), 1},
+				Parties: []screen.PublishedParty{{UID: "1", Addresses: []screen.PublishedAddress{{Text: fmt.Sprint(m.current.Sequence)}}}},
+			})
+			m.current = m.current.Named(100+m.current.Sequence, time.Now())
+		}
+	}
+	newer := func(m *memory) func() {
+		return func() {
+			if r := load(t, unclaimed{m}, Options{Sources: []Source{from(sdn, file(t, sdnText(day.AddDate(0, 0, 2), 21, 60)))}}); r.Outcome != Published {
+				t.Errorf("the other loader: %s, %v", r.Outcome, r.Err)
+			}
+		}
+	}
+	for _, test := range []struct {
+		name, next, etag string
+		meanwhile        func(*memory) func()
+		want             Outcome
+	}{
+		{"another list, before it is published", sdnText(day.AddDate(0, 0, 1), 21, 60), "", other, Published},
+		{"another list, before it is recorded as unchanged", sdnText(day, 20, 60), "", other, Unchanged},
+		{"another list, before it is recorded as not modified", sdnText(day, 20, 60), `"one"`, other, Unchanged},
+		{"another list, before it is recorded as held", sdnText(day.AddDate(0, 0, 1), 12, 60), "", other, Held},
+		{"the list, before it is published", sdnText(day.AddDate(0, 0, 1), 20, 61), "", newer, Failed},
+		{"the list, before it is recorded as unchanged", sdnText(day, 20, 60), "", newer, Failed},
+		{"the list, before it is recorded as not modified", sdnText(day, 20, 60), `"one"`, newer, Failed},
+		{"the list, before it is recorded as held", sdnText(day.AddDate(0, 0, 1), 12, 60), "", newer, Failed},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			m := newMemory()
+			o.set("/first", sends(sdnText(day, 20, 60), `"one"`))
+			load(t, m, atPublisher())
+			v := m.verified[sdn]
+			v.At = v.At.Add(-time.Hour)
+			v.Held = &screen.Held{Why: "as the last time"}
+			m.verified[sdn] = v
+			o.set("/first", sends(test.next, test.etag))
+			r := load(t, &crowded{m, []func(){test.meanwhile(m), test.meanwhile(m)}[:1]}, atPublisher())
+			if r.Outcome != test.want {
+				t.Errorf("%s, %v; want %s", r.Outcome, r.Err, test.want)
+			}
+			after := m.verification(sdn)
+			switch test.want {
+			case Failed:
+				if m.current.List(sdn).Current().PublishedOn != screen.DateOf(day.AddDate(0, 0, 2)) {
+					t.Error("what the other loader published is gone")
+				}
+			case Held:
+				if !after.At.Equal(v.At) || after.Held == nil || after.Held.Listed+after.Held.Delisted != 8 {
+					t.Errorf("recorded: %+v", after)
+				}
+			default:
+				if !after.At.After(v.At) || after.Held != nil {
+					t.Errorf("recorded: %+v", after)
+				}
+			}
+		})
+	}
+}
+
 // unclaimed is a memory in which claims are lost at once.
 type unclaimed struct{ *memory }
 
@@ -549,6 +664,74 @@ func TestDue(t *testing.T) {
 		if r.Outcome != step.want || (len(o.asked()) > 0) != (step.want != NotDue) {
 			t.Errorf("compared %s ago, every %s: %s, %v; want %s", step.age, step.every, r.Outcome, r.Err, step.want)
 		}
+	}
+}
+
+// TestDueAllTheSame: what makes a loader that stays ask before it is time.
+func TestDueAllTheSame(t *testing.T) {
+	o := openOffice(t)
+	day := time.Now().UTC().AddDate(0, 0, -5)
+	o.set("/first", sends(sdnText(day, 20, 60), `"one"`))
+	m := newMemory()
+	load(t, m, atPublisher())
+	for name, change := range map[string]func(*Options){
+		"a dry run":               func(o *Options) { o.DryRun = true },
+		"a release":               func(o *Options) { o.Release = true },
+		"a backfill":              func(o *Options) { o.Backfill = true },
+		"a document of their own": func(op *Options) { op.Sources = []Source{from(sdn, o.URL+"/first")} },
+	} {
+		staying := atPublisher()
+		staying.Every = time.Hour
+		if r := load(t, m, staying); r.Outcome != NotDue {
+			t.Errorf("before %s: %s, %v", name, r.Outcome, r.Err)
+		}
+		change(&staying)
+		if r := load(t, m, staying); r.Outcome != Unchanged {
+			t.Errorf("%s: %s, %v; want unchanged", name, r.Outcome, r.Err)
+		}
+	}
+	// What is held is asked for again: it may have been put right.
+	o.set("/first", sends(sdnText(day.AddDate(0, 0, 1), 12, 60), ""))
+	staying := atPublisher()
+	load(t, m, staying)
+	staying.Every = time.Hour
+	if r := load(t, m, staying); r.Outcome != Held {
+		t.Errorf("held: %s, %v", r.Outcome, r.Err)
+	}
+	first := m.verification(sdn).Held.Since
+	o.set("/first", sends(sdnText(day.AddDate(0, 0, 1), 11, 60), ""))
+	if r := load(t, m, staying); r.Outcome != Held || !m.verification(sdn).Held.Since.After(first) {
+		t.Errorf("another is held: %s, since %s, the first since %s", r.Outcome, m.verification(sdn).Held.Since, first)
+	}
+}
+
+// TestPublisherAndFile: that the publisher has nothing new does not keep a file
+// that an operator gives beside it from being read.
+func TestPublisherAndFile(t *testing.T) {
+	o := openOffice(t)
+	day := time.Now().UTC().AddDate(0, 0, -5)
+	o.set("/first", sends(sdnText(day, 20, 60), `"one"`))
+	m := newMemory()
+	load(t, m, atPublisher())
+	both := atPublisher()
+	both.Sources = append(both.Sources, from(sdn, file(t, sdnText(day, 21, 60))))
+	if r := load(t, m, both); r.Outcome != Published {
+		t.Errorf("%s, %v; want published", r.Outcome, r.Err)
+	}
+}
+
+// TestBackfillAtPublisher: a publication that its publisher offers now is no history.
+func TestBackfillAtPublisher(t *testing.T) {
+	o := openOffice(t)
+	day := time.Now().UTC().AddDate(0, 0, -5)
+	o.set("/first", sends(sdnText(day, 20, 60), ""))
+	m := newMemory()
+	load(t, m, atPublisher())
+	o.set("/first", sends(sdnText(day, 21, 60), ""))
+	options := atPublisher()
+	options.Backfill = true
+	if r := load(t, m, options); r.Outcome != Published || m.current.List(sdn).Current().Rows != 21 {
+		t.Errorf("%s, %v", r.Outcome, r.Err)
 	}
 }
 
