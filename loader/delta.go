@@ -101,12 +101,9 @@ func (r *run) readDeltas(ctx context.Context, id screen.ListID) ([]*ofac.Delta, 
 		if src.List != id {
 			continue
 		}
-		list, err := Lookup(id)
+		list, err := Lookup(id) // it has an archive: see Options.Validate
 		if err != nil {
 			return nil, err
-		}
-		if list.archive == nil {
-			return nil, fmt.Errorf("list %s: nothing is known of files that say what its publications changed", id)
 		}
 		if len(src.Documents) == 0 {
 			past, err := list.archive.between(ctx, r.Fetch, 0, screen.DateOf(now()))

@@ -212,9 +212,9 @@ func TestDated(t *testing.T) {
 		t.Errorf("%s, %v; want failed, for there was nothing else to do", r.Outcome, r.Err)
 	}
 	// Only lists of which such files are known have them.
-	if r := load(t, newMemory(), Options{
+	if _, err := Run(t.Context(), newMemory(), Options{
 		Sources: []Source{from("own", file(t, "address\n0x1111111111111111111111111111111111111111\n"))}, Deltas: []Source{from("own", "delta.xml")},
-	}); r.Err == nil || !strings.Contains(r.Err.Error(), "nothing is known of files") {
-		t.Errorf("%s, %v", r.Outcome, r.Err)
+	}); err == nil || !strings.Contains(err.Error(), "nothing is known of files") {
+		t.Error(err)
 	}
 }

@@ -193,6 +193,37 @@ func newRun(ctx context.Context, store Store, o Options, publishing *sync.Mutex)
 	return r
 }
 
+// Validate says what is asked for that cannot be, before anything is read. Run and
+// Stay do so, too.
+func (o *Options) Validate() error {
+	order, sources := byList(o.Sources)
+	if len(order) == 0 {
+		return errors.New("nothing to load")
+	}
+	stdin := 0
+	for _, all := range [][]Source{o.Sources, o.Reconcile, o.Deltas} {
+		for _, src := range all {
+			if sources[src.List] == nil {
+				return fmt.Errorf("list %s is not among those to load", src.List)
+			}
+			for _, location := range src.Documents {
+				if location == "-" {
+					stdin++
+				}
+			}
+		}
+	}
+	if stdin > 1 || stdin == 1 && o.Every > 0 {
+		return errors.New("standard input can be read once only")
+	}
+	for _, src := range o.Deltas {
+		if list, err := Lookup(src.List); err != nil || list.archive == nil {
+			return cmp.Or(err, fmt.Errorf("list %s: nothing is known of files that say what its publications changed", src.List))
+		}
+	}
+	return nil
+}
+
 // lists returns the lists in order of their sources, and the sources of each. It
 // completes the options.
 func (o *Options) lists() (order []screen.ListID, sources map[screen.ListID][]Source, err error) {
@@ -200,17 +231,7 @@ func (o *Options) lists() (order []screen.ListID, sources map[screen.ListID][]So
 		o.Fetch = new(fetch.Fetcher)
 	}
 	order, sources = byList(o.Sources)
-	if len(order) == 0 {
-		return nil, nil, errors.New("nothing to load")
-	}
-	for _, more := range [][]Source{o.Reconcile, o.Deltas} {
-		for _, src := range more {
-			if sources[src.List] == nil {
-				return nil, nil, fmt.Errorf("list %s is not among those to load", src.List)
-			}
-		}
-	}
-	return order, sources, nil
+	return order, sources, o.Validate()
 }
 
 // byList groups sources by list, and returns the lists in the order of the sources.
@@ -228,10 +249,15 @@ func byList(sources []Source) (order []screen.ListID, grouped map[screen.ListID]
 // list imports one list.
 func (r *run) list(ctx context.Context, id screen.ListID, sources []Source) Report {
 	began := time.Now()
-	ctx, cancel := context.WithTimeout(ctx, cmp.Or(r.Timeout, defaultTimeout))
+	timeout := cmp.Or(r.Timeout, defaultTimeout)
+	bounded, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	report := Report{List: id}
-	err := r.load(ctx, &report, sources)
+	err := r.load(bounded, &report, sources)
+	if errors.Is(err, context.DeadlineExceeded) && bounded.Err() != nil && ctx.Err() == nil {
+		// What was being done just then says little.
+		err = fmt.Errorf("list %s: not done after %s: %w", id, timeout, err)
+	}
 	report.Err, report.Took = err, time.Since(began)
 	var held *heldError
 	switch {
@@ -431,6 +457,9 @@ func (r *run) read(ctx context.Context, list *Registered, sources []Source, curr
 		if err != nil {
 			return nil, err
 		}
+		if r.Backfill && !d.dated {
+			return nil, fmt.Errorf("list %s: %s: it does not say its date, and the history needs one: LIST@DATE=LOCATION", list.ID, d.source)
+		}
 		d.given = len(src.Documents) > 0
 		d.elsewhere = d.passedOver != nil && d.source != served
 		all = append(all, d)
@@ -569,7 +598,9 @@ func (r *run) judge(ctx context.Context, before *screen.Snapshot, d *Document, c
 	if r.Release {
 		return &judgement{released: "by the operator: " + held.held.Why}
 	}
-	if !slices.ContainsFunc(breaches, func(b breach) bool { return !b.removal }) {
+	// Not every publisher tells what it removed.
+	list, err := Lookup(d.List.ID)
+	if err == nil && list.archive != nil && !slices.ContainsFunc(breaches, func(b breach) bool { return !b.removal }) {
 		word, err := r.removed(ctx, before, d, changes)
 		if err == nil {
 			return &judgement{released: word + ": " + held.held.Why}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -570,6 +572,52 @@ func TestParseSource(t *testing.T) {
 		if err != nil && strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("ParseSource(%q): the error repeats a secret: %v", test.text, err)
 		}
+	}
+}
+
+// TestValidate refuses what is known to be wrong before anything is read.
+func TestValidate(t *testing.T) {
+	stdin, own := from("house", "-"), from("own", "own.csv")
+	for name, test := range map[string]struct {
+		options Options
+		want    string
+	}{
+		"nothing":                {Options{}, "nothing to load"},
+		"reconcile another":      {Options{Sources: []Source{own}, Reconcile: []Source{from(sdn, "sdn.xml")}}, "us-ofac-sdn is not among those to load"},
+		"delta of another":       {Options{Sources: []Source{own}, Deltas: []Source{from(sdn, "delta.xml")}}, "us-ofac-sdn is not among those to load"},
+		"delta of what has none": {Options{Sources: []Source{own}, Deltas: []Source{from("own", "delta.xml")}}, "nothing is known of files"},
+		"standard input twice":   {Options{Sources: []Source{stdin, from("own", "-")}}, "standard input"},
+		"standard input again":   {Options{Sources: []Source{stdin}, Every: time.Hour}, "standard input"},
+		"standard input":         {Options{Sources: []Source{stdin, own}}, ""},
+		"delta":                  {Options{Sources: []Source{{List: sdn}}, Deltas: []Source{{List: sdn}}}, ""},
+	} {
+		if err := test.options.Validate(); (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: %v, want %q", name, err, test.want)
+		}
+	}
+}
+
+// TestTimeout says of a list that took too long how long it was given, whatever
+// was being done just then.
+func TestTimeout(t *testing.T) {
+	silent := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
+	defer silent.Close()
+	if r := load(t, newMemory(), Options{Sources: []Source{from(sdn, silent.URL)}, Timeout: 50 * time.Millisecond}); r.Outcome != Failed || !strings.Contains(r.Err.Error(), "not done after 50ms") {
+		t.Errorf("%s, %v", r.Outcome, r.Err)
+	}
+}
+
+// TestUndatedHistory reads a document that does not say its date: it is of today,
+// and the history has no use for it.
+func TestUndatedHistory(t *testing.T) {
+	m := newMemory()
+	own := file(t, "address\n0x1111111111111111111111111111111111111111\n")
+	if r := load(t, m, Options{Sources: []Source{from("own", own)}, Backfill: true}); r.Outcome != Failed || !strings.Contains(r.Err.Error(), "LIST@DATE") {
+		t.Errorf("%s, %v", r.Outcome, r.Err)
+	}
+	dated := Source{List: "own", Documents: []string{own}, PublishedOn: 20250226}
+	if r := load(t, m, Options{Sources: []Source{dated}, Backfill: true}); r.Outcome != Published {
+		t.Errorf("%s, %v", r.Outcome, r.Err)
 	}
 }
 

@@ -39,6 +39,7 @@ type Document struct {
 	written time.Time
 	size    int64 // bytes that came
 	given   bool  // an operator said where it is
+	dated   bool  // its date is not merely that on which it was read
 	judged  *judgement
 	// passedOver is why the publisher's locations before this one were not taken.
 	passedOver error
@@ -82,7 +83,7 @@ func (r *Registered) read(ctx context.Context, src Source, f *fetch.Fetcher, kno
 		locations = [][]string{src.Documents}
 	}
 	if len(locations) == 0 {
-		return nil, fmt.Errorf("list %s: no source given, and no publisher's address to read it from", r.ID)
+		return nil, fmt.Errorf("list %s: no source given, and no publisher's address to read it from: %s", r.ID, r.Note)
 	}
 	var failures []error
 	unread := false
@@ -144,7 +145,7 @@ func (r *Registered) readFrom(ctx context.Context, locations []string, on screen
 		names = append(names, file.Name)
 		doc, err := document.Open(file.Name, file.Reader, r.forms)
 		if err != nil {
-			return nil, err
+			return nil, r.explain(err)
 		}
 		defer doc.Close()
 		opened, documents = append(opened, doc), append(documents, doc)
@@ -166,7 +167,7 @@ func (r *Registered) readFrom(ctx context.Context, locations []string, on screen
 	d.source = strings.Join(names, between)
 	pub, err := r.parse(opened)
 	if err != nil {
-		return nil, &unreadableError{fmt.Errorf("%s: %w", d.source, err)}
+		return nil, &unreadableError{fmt.Errorf("%s: %w", d.source, r.explain(err))}
 	}
 	digests := make([]byte, 0, len(documents)*sha256.Size)
 	for i, doc := range documents {
@@ -185,6 +186,7 @@ func (r *Registered) readFrom(ctx context.Context, locations []string, on screen
 		pub.Digest = sha256.Sum256(digests)
 	}
 	pub.List = r.ID
+	d.dated = pub.PublishedOn != 0 || on != 0 || len(d.fetched) > 0 && !modified.IsZero()
 	if pub.PublishedOn, err = publishedOn(pub.PublishedOn, on, modified, len(d.fetched) > 0, d.read); err != nil {
 		return nil, fmt.Errorf("%s: %w", d.source, err)
 	}
@@ -195,6 +197,15 @@ func (r *Registered) readFrom(ctx context.Context, locations []string, on screen
 	countUnknownSymbols(pub)
 	d.Publication = pub
 	return d, nil
+}
+
+// explain adds to an error about a document of an operator's own list what such a
+// list is: the commonest mistake is a misspelt id of a published one.
+func (r *Registered) explain(err error) error {
+	if r.Kind != screen.KindInternal {
+		return err
+	}
+	return fmt.Errorf("%w (%s)", err, r.Note)
 }
 
 func now() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }

@@ -281,10 +281,15 @@ func Lookup(id screen.ListID) (Registered, error) {
 	if i := slices.IndexFunc(registry, func(r Registered) bool { return r.ID == id }); i >= 0 {
 		return registry[i], nil
 	}
+	var known []string
+	for _, r := range registry {
+		known = append(known, string(r.ID))
+	}
 	return Registered{
 		List:  screen.List{ID: id, Kind: screen.KindInternal, Authority: "operator", Name: string(id)},
+		Note:  fmt.Sprintf("%q is no published list that this program knows, so it is read as an operator's own list; known: %s", string(id), strings.Join(known, ", ")),
 		forms: document.Text | document.JSON,
-		parse: single(parseOwn(id)),
+		parse: single(custom.Parse),
 		// An operator may empty half a list, not all of it by a truncated file.
 		limits: limits{shrink: 0.5},
 	}, nil
@@ -344,21 +349,4 @@ func parseOFAC(documents []io.Reader) (*screen.Publication, error) {
 		return nil, errors.New("it is no XML; sdn.csv alone breaks off in the midst of long remarks and their addresses: give sdn.csv + sdn_comments.csv")
 	}
 	return single(ofac.Parse)(documents)
-}
-
-// parseOwn reads an operator's own list. The commonest mistake is a misspelt id
-// of a published list, so an error says what ids there are.
-func parseOwn(id screen.ListID) func(io.Reader) (*screen.Publication, error) {
-	return func(r io.Reader) (*screen.Publication, error) {
-		pub, err := custom.Parse(r)
-		if err != nil {
-			var known []string
-			for _, r := range registry {
-				known = append(known, string(r.ID))
-			}
-			return nil, fmt.Errorf("%w (%q is no published list that this program knows, so it is read as an operator's own list; known: %s)",
-				err, string(id), strings.Join(known, ", "))
-		}
-		return pub, nil
-	}
 }

@@ -24,8 +24,8 @@ import (
 )
 
 type loadCmd struct {
-	Every     time.Duration `placeholder:"DURATION" help:"Stay and load again after this time, for example 15m. A publisher is not asked more often than its list allows (see: walletscreen lists --known), unless the list failed or is held. Without it, load once: the exit code is 0 if something was published, 4 if there was nothing new, 3 if a change is held, 1 if a list failed."`
-	DryRun    bool          `help:"Print what would change, party by party, and change nothing."`
+	Every     time.Duration `placeholder:"DURATION" help:"Stay and load again after this time, for example 15m. A publisher is not asked more often than its list allows (see: walletscreen lists --known), unless the list failed or is held. Without it, load once."`
+	DryRun    bool          `help:"Print what would change, party by party, and change nothing. The exit code is that of a run that does it."`
 	Release   bool          `help:"Let through what a guard would hold in this run, such as the loss of a tenth of a list. Look at it first, with --dry-run."`
 	Backfill  bool          `help:"Put publications that are older than the newest of their list, or that --source gives for the same date, into its history: what was listed when. What is listed now does not change."`
 	Reconcile []string      `sep:"none" placeholder:"LIST=LOCATION" help:"A second document of the same publication of a list, in another format; repeatable. A publication that does not have the same parties and addresses in both is held."`
@@ -40,6 +40,10 @@ type loadCmd struct {
 
 // exitNothingNew is the exit code of a load that found every list unchanged.
 const exitNothingNew = 4
+
+func (loadCmd) Help() string {
+	return `Exit codes of a single run, the gravest of its lists: 0 something was published; 4 nothing new; 3 a change is held; 1 a list failed; 2 usage. With --every 0 when the loader is told to stop.`
+}
 
 func (c *loadCmd) Run(ctx context.Context, s std) error {
 	if c.Redis == "" {
@@ -74,6 +78,9 @@ func (c *loadCmd) Run(ctx context.Context, s std) error {
 	}
 	if options.Deltas, err = parseSources("--delta", c.Delta); err != nil {
 		return err
+	}
+	if err := options.Validate(); err != nil {
+		return usagef("%v", err)
 	}
 	publisher, err := store.NewPublisher(store.Options{URL: c.Redis, Namespace: c.Namespace})
 	if err != nil {
@@ -141,12 +148,15 @@ func (c *loadCmd) show(reports []loader.Report, s std) int {
 		if r.Outcome == loader.NotDue {
 			continue
 		}
-		printReport(s.out, r, c.DryRun)
+		c.printReport(s.out, r)
 		if r.Err != nil {
-			fmt.Fprintf(s.err, "walletscreen load: %s: %v\n", r.Outcome, r.Err)
+			fmt.Fprintf(s.err, "walletscreen load: %s: %s\n", r.Outcome, lines(r.Err))
+		}
+		if r.Outcome == loader.Held && !c.DryRun {
+			fmt.Fprintf(s.err, "walletscreen load: list %s stays as it was; if the change is as it should be, give the same once more with --release\n", r.List)
 		}
 		if r.PassedOver != nil {
-			fmt.Fprintf(s.err, "walletscreen load: list %s was read from %s, for: %v\n", r.List, r.Source, r.PassedOver)
+			fmt.Fprintf(s.err, "walletscreen load: list %s was read from %s, for: %s\n", r.List, r.Source, lines(r.PassedOver))
 		}
 		if len(r.Unexpected) > 0 {
 			fmt.Fprintf(s.err, "walletscreen load: list %s holds what this program has no rule for: %s\n", r.List, unexpected(r.Unexpected))
@@ -173,26 +183,36 @@ func loadCode(reports []loader.Report) int {
 
 // printReport prints one line about a list, and for a dry run or a held change
 // what changes.
-func printReport(w io.Writer, r *loader.Report, dryRun bool) {
+func (c *loadCmd) printReport(w io.Writer, r *loader.Report) {
 	fmt.Fprintf(w, "%s %s", r.List, r.Outcome)
 	if r.Outcome != loader.Failed {
 		n := count(r.Changes)
 		fmt.Fprintf(w, ": %d listed, %d delisted, %d amended", n.listed, n.delisted, n.amended)
 		if list := r.Snapshot.List(r.List); list != nil && (r.Outcome == loader.Published || r.Outcome == loader.Unchanged) {
-			p := list.Current()
-			fmt.Fprintf(w, "; publication of %s (%.12s), %d rows, in %s", p.PublishedOn, p.Digest, p.Rows, r.Snapshot)
+			p, which := list.Current(), ""
+			if c.Backfill {
+				which = "newest "
+			}
+			fmt.Fprintf(w, "; %spublication of %s (%.12s), %d rows, in %s", which, p.PublishedOn, p.Digest, p.Rows, r.Snapshot)
+		}
+		if h := r.Held; h != nil {
+			fmt.Fprintf(w, "; publication of %s (%.12s), read from %s", h.PublishedOn, h.Digest, printable(h.Source))
 		}
 	}
 	fmt.Fprintln(w)
 	if r.Released != "" {
 		fmt.Fprintf(w, "  released %s\n", printable(r.Released))
 	}
-	if dryRun || r.Outcome == loader.Held {
-		for _, c := range r.Changes {
-			printChanges(w, c)
+	if c.DryRun || r.Outcome == loader.Held {
+		for _, changes := range r.Changes {
+			printChanges(w, changes)
 		}
 	}
 }
+
+// lines writes an error of several lines, one a location that failed, so that each
+// is seen to belong to it.
+func lines(err error) string { return strings.ReplaceAll(err.Error(), "\n", "\n  ") }
 
 // A markedChange is a change with its sign: + listed, - delisted, ~ amended.
 type markedChange struct {
