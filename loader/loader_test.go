@@ -340,7 +340,7 @@ func TestMetrics(t *testing.T) {
 		{Report{List: sdn, Outcome: Unchanged, Source: "x"}, 0, 3, true}, // nothing came
 		{Report{List: sdn, Outcome: Published, Source: "x", Size: 3}, 0, 0, true},
 	} {
-		m.Observe([]Report{step.report})
+		m.Observe(&step.report)
 		held, unexpected, good := testutil.ToFloat64(m.held.WithLabelValues(string(sdn))), testutil.ToFloat64(m.unexpected.WithLabelValues(string(sdn))), testutil.ToFloat64(m.lastGood.WithLabelValues(string(sdn)))
 		if held != step.held || unexpected != step.unexpected || (good > 0) != step.good {
 			t.Errorf("step %d: held %v, unexpected %v, last good %v", i, held, unexpected, good)
