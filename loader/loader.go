@@ -519,7 +519,7 @@ func (r *run) publish(ctx context.Context, report *Report, before *screen.Snapsh
 			return nil
 		}
 		for _, d := range documents {
-			d.compared(current, known[d.List.ID], verified)
+			d.compared(known[d.List.ID], verified)
 		}
 		if err := r.store.Verify(ctx, current, verified); err != nil {
 			return fmt.Errorf("recording that nothing changed: %w", err)
@@ -622,9 +622,6 @@ func (r *run) hold(ctx context.Context, current *screen.Snapshot, known screen.V
 	}
 	known.Held = &held.held
 	if recordErr := r.store.Verify(ctx, current, map[screen.ListID]screen.Verification{held.list: known}); recordErr != nil {
-		if errors.Is(recordErr, screen.ErrConflict) {
-			return recordErr
-		}
 		return fmt.Errorf("%w (and it could not be recorded for the servers: %w)", err, recordErr)
 	}
 	return err
@@ -687,12 +684,12 @@ func sortedRows(set map[row]bool) []row {
 
 // compared takes back that an unchanged file was compared with its publisher
 // now: who reads the same file again and again learns nothing of the publisher.
-// A file that was written since the snapshot was published counts from then on.
-func (d *Document) compared(current *screen.Snapshot, known screen.Verification, verified map[screen.ListID]screen.Verification) {
+// A file that was written since counts from then on.
+func (d *Document) compared(known screen.Verification, verified map[screen.ListID]screen.Verification) {
 	v, ok := verified[d.List.ID]
 	switch {
 	case !ok || d.written.IsZero():
-	case d.written.After(current.CreatedAt) && d.written.After(known.At) && !d.written.After(d.read):
+	case d.written.After(known.At) && !d.written.After(d.read):
 		v.At = d.written
 		verified[d.List.ID] = v
 	case known.Held != nil:
