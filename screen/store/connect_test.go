@@ -8,9 +8,11 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"walletscreen/screen"
 	"walletscreen/screen/store/storetest"
 )
 
@@ -179,4 +181,115 @@ func TestOlderHead(t *testing.T) {
 	}
 	wantSame(t, f.wantState().Snapshot, again)
 	f.wantRecovery()
+}
+
+// clusterOfOne starts a redis-server that has all the slots of a cluster.
+func clusterOfOne(t testing.TB) place {
+	t.Helper()
+	s := storetest.Redis(t, "--cluster-enabled", "yes")
+	s.MustDo("CLUSTER", "ADDSLOTSRANGE", "0", "16383")
+	eventually(t, "a cluster", func() bool {
+		return strings.Contains(s.MustDo("CLUSTER", "INFO").(string), "cluster_state:ok")
+	})
+	p := at(t, "redis://"+s.Addr)
+	p.URL = "redis+cluster://" + s.Addr
+	return p
+}
+
+// TestAnswerLostInCluster cuts the connection when a commit was done. The client of a
+// cluster would send it again, and find a conflict with itself.
+func TestAnswerLostInCluster(t *testing.T) {
+	t.Parallel()
+	p := clusterOfOne(t)
+	var commits, cuts atomic.Int32
+	x, o := newProxy(t, p, nil, func(_ int, args []string) bool {
+		if !strings.HasPrefix(strings.ToLower(args[0]), "eval") || len(args) < 9 {
+			return false
+		}
+		commits.Add(1)
+		// The first is refused: the server does not know the script yet.
+		if h := p.admin.HGet(t.Context(), p.key("head"), "sequence").Val(); h == "" || int(commits.Load())%2 == 1 && h == "1" {
+			return false
+		}
+		cuts.Add(1)
+		return true
+	})
+	_, port, err := net.SplitHostPort(x.listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.admin.ConfigSet(t.Context(), "cluster-announce-port", port).Err(); err != nil {
+		t.Fatal(err)
+	}
+	publisher := newPublisher(t, o)
+	published, err := publisher.Publish(t.Context(), screen.Empty(), merge(t, screen.Empty(), sdn, 1, tron), nil)
+	if err != nil {
+		t.Fatalf("a publish that was done: %v", err)
+	}
+	mustLoad(t, p.Options, published)
+	t.Logf("%d commits were sent, the answers of %d lost", commits.Load(), cuts.Load())
+	if cuts.Load() != 1 {
+		t.Errorf("the answers of %d commits were lost, want 1", cuts.Load())
+	}
+}
+
+// TestLoginAtSentinels has sentinels and servers ask for logins of their own.
+func TestLoginAtSentinels(t *testing.T) {
+	t.Parallel()
+	f, s := sentinels(t, nil)
+	doc := append([]string{"ACL", "SETUSER", "finder"}, documentedRules(t, "finder", false)...)
+	for _, watcher := range s.Watchers {
+		watcher.MustDo(doc...)
+		watcher.MustDo("ACL", "SETUSER", "lists", "on", ">PASSWORD", "-@all")
+	}
+	for _, node := range f.nodes {
+		node.MustDo(append([]string{"ACL", "SETUSER", "loader"}, documentedRules(t, "loader", false)...)...)
+	}
+	file := filepath.Join(t.TempDir(), "password")
+	if err := os.WriteFile(file, []byte("PASSWORD"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	data := strings.Replace(f.URL, "://", "://loader@", 1)
+	o := with(data, "password_file="+file, "sentinel_user=finder", "sentinel_password_file="+file)
+	mustLoad(t, f.Options, mustPublish(t, newPublisher(t, o), 1, tron))
+	o = with(data, "password_file="+file, "sentinel_user=lists", "sentinel_password_file="+file)
+	if _, err := newReader(t, o).Load(t.Context()); err == nil || !strings.Contains(err.Error(), "NOPERM") {
+		t.Errorf("a login without the permission: %v", err)
+	}
+	if _, err := newReader(t, Options{URL: strings.Replace(f.URL, "/"+storetest.MasterName, "/another", 1)}).Load(t.Context()); err == nil || !strings.Contains(err.Error(), "No such master") {
+		t.Errorf("a master that nobody knows: %v", err)
+	}
+	// Every one of them is down, and says so.
+	for _, watcher := range s.Watchers {
+		watcher.Kill()
+	}
+	_, err := newReader(t, f.Options).Load(t.Context())
+	for _, watcher := range s.Watchers {
+		if err == nil || !strings.Contains(err.Error(), watcher.Addr) {
+			t.Errorf("without sentinels: %v does not name %s", err, watcher.Addr)
+		}
+	}
+}
+
+// TestTooFewReplicas has a master without replicas refuse a publish: nothing of it is done.
+func TestTooFewReplicas(t *testing.T) {
+	t.Parallel()
+	p, _ := startRedis(t)
+	publisher := newPublisher(t, p.Options)
+	old := mustPublish(t, publisher, 1, tron)
+	next := merge(t, old, sdn, 2, evm).Named(2, old.CreatedAt)
+	ready, err := publisher.stage(t.Context(), next)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := p.permanent(t)
+	set(t, p, "min-replicas-to-write", "1")
+	if _, err := publisher.Publish(t.Context(), old, next, nil); err == nil || !strings.Contains(err.Error(), "NOREPLICAS") {
+		t.Errorf("publishing: %v", err)
+	}
+	if err := publisher.commit(t.Context(), old, next, ready, nil); err == nil || !strings.Contains(err.Error(), "NOREPLICAS") {
+		t.Errorf("committing: %v", err)
+	}
+	wantEqual(t, "without replicas", p.permanent(t), before)
+	mustLoad(t, p.Options, old)
 }
