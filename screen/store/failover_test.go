@@ -297,3 +297,46 @@ func TestSentinelsThatHang(t *testing.T) {
 	wantSame(t, mustLoad(t, f.Options, second).Snapshot, second)
 	follower.wantNothing()
 }
+
+// TestPublishedAndLost has a master die before its replicas got what it accepted.
+func TestPublishedAndLost(t *testing.T) {
+	t.Parallel()
+	f, _ := sentinels(t, nil)
+	publisher := newPublisher(t, f.Options)
+	follower := follow(t, f.Options, nil, 50*time.Millisecond)
+	first := mustPublish(t, publisher, 1, tron)
+	wantSame(t, follower.wantState().Snapshot, first)
+	master := f.master()
+	if answer := master.MustDo("WAIT", "2", "5000"); answer != int64(2) {
+		t.Fatalf("%v replicas have it", answer)
+	}
+	var replicas []*storetest.Server
+	for _, node := range f.nodes {
+		if node != master {
+			node.Pause()
+			replicas = append(replicas, node)
+		}
+	}
+	// What a connection holds would still arrive.
+	master.MustDo("CLIENT", "KILL", "TYPE", "replica")
+	lost := mustPublish(t, publisher, 2, evm)
+	wantSame(t, follower.wantState().Snapshot, lost)
+	master.Kill()
+	for _, replica := range replicas {
+		replica.Resume()
+	}
+	// The reader goes on with what it has, and says so; the next load ends it.
+	follower.wantFailure(ErrOlder)
+	follower.wantNothing()
+	eventually(t, "a publisher that finds the new master", func() bool {
+		_, _, err := publisher.Current(t.Context())
+		return err == nil // sentinels tell each other of a new master within moments
+	})
+	wantSame(t, newest(t, publisher), first)
+	again := mustPublish(t, publisher, 2, evm)
+	wantSame(t, follower.wantState().Snapshot, again)
+	follower.wantRecovery()
+	if again.Sequence != lost.Sequence {
+		t.Errorf("published %s after %s", again, lost)
+	}
+}
