@@ -141,12 +141,11 @@ func (w *watched) Close() error {
 	return w.Conn.Close()
 }
 
-// SyscallConn lets the driver see whether an idle connection was closed.
-func (w *watched) SyscallConn() (syscall.RawConn, error) {
-	if c, ok := w.Conn.(syscall.Conn); ok {
-		return c.SyscallConn()
-	}
-	return nil, errors.ErrUnsupported
+// watchedSocket lets the driver see whether an idle connection was closed. One by TLS
+// must not have this method: what cannot be looked at is taken for closed.
+type watchedSocket struct {
+	*watched
+	syscall.Conn
 }
 
 func (w *watch) dial(ctx context.Context, network, _ string) (net.Conn, error) {
@@ -163,6 +162,9 @@ func (w *watch) dial(ctx context.Context, network, _ string) (net.Conn, error) {
 	w.mu.Lock()
 	w.open[c] = master
 	w.mu.Unlock()
+	if socket, ok := conn.(syscall.Conn); ok {
+		return watchedSocket{c, socket}, nil
+	}
 	return c, nil
 }
 

@@ -250,6 +250,21 @@ func TestClusterFailover(t *testing.T) {
 	failover(t, clusterOf(t, storetest.NewCertificates(t)), 2)
 }
 
+// TestSentinelConnectionsAreKept shows that a connection is used again, by TLS as well.
+func TestSentinelConnectionsAreKept(t *testing.T) {
+	t.Parallel()
+	f, _ := sentinels(t, storetest.NewCertificates(t))
+	publisher := newPublisher(t, f.Options)
+	mustPublish(t, publisher, 1, tron)
+	for i := range 5 {
+		before := publisher.c.PoolStats().Misses
+		mustPublish(t, publisher, 2+i, evm)
+		if more := publisher.c.PoolStats().Misses - before; more > 0 {
+			t.Errorf("a publish made %d connections", more)
+		}
+	}
+}
+
 // TestSentinelsThatHang pauses (SIGSTOP) a sentinel, then the master: nobody is told
 // anything by a connection that ends.
 func TestSentinelsThatHang(t *testing.T) {

@@ -27,8 +27,8 @@ type Sentinels struct {
 
 // Sentinel starts a master, two replicas and three sentinels on loopback ports,
 // and waits until all know of each other. A master that does not answer for
-// a third of a second is replaced within about a second; it becomes a replica
-// when it comes back. args are for the Redis servers and certs, unless nil, for
+// most of a second is replaced within about two; it becomes a replica when it
+// comes back. args are for the Redis servers and certs, unless nil, for
 // all, as for RedisTLS.
 func Sentinel(t testing.TB, certs *Certificates, args ...string) *Sentinels {
 	t.Helper()
@@ -50,7 +50,7 @@ func Sentinel(t testing.TB, certs *Certificates, args ...string) *Sentinels {
 	for i := range watchers {
 		// The first finds the master down long before the others do. Three that find
 		// out at one time vote for themselves, and may do so for half a minute.
-		down := 300 * time.Millisecond
+		down := 800 * time.Millisecond
 		if i > 0 {
 			down = 5 * time.Second
 		}
