@@ -316,7 +316,7 @@ func TestSentinelsThatHang(t *testing.T) {
 // TestPublishedAndLost has a master die before its replicas got what it accepted.
 func TestPublishedAndLost(t *testing.T) {
 	t.Parallel()
-	f, _ := sentinels(t, nil)
+	f, s := sentinels(t, nil)
 	publisher := newPublisher(t, f.Options)
 	follower := follow(t, f.Options, nil, 50*time.Millisecond)
 	first := mustPublish(t, publisher, 1, tron)
@@ -340,6 +340,11 @@ func TestPublishedAndLost(t *testing.T) {
 	for _, replica := range replicas {
 		replica.Resume()
 	}
+	eventually(t, "another master", func() bool {
+		_, _ = s.Watchers[0].Do("SENTINEL", "FAILOVER", storetest.MasterName) // refused until it knows that a replica is back
+		m := f.master()
+		return m != nil && m != master
+	})
 	// The reader goes on with what it has, and says so; the next load ends it.
 	follower.wantFailure(ErrOlder)
 	follower.wantNothing()

@@ -59,7 +59,8 @@ func Sentinel(t testing.TB, certs *Certificates, args ...string) *Sentinels {
 	for _, watcher := range f.Watchers {
 		// The ordinary periods of seconds are for networks.
 		watcher.MustDo("SENTINEL", "DEBUG", "info-period", "100", "publish-period", "100", "ask-period", "50",
-			"min-link-reconnect-period", "50")
+			"min-link-reconnect-period", "50",
+			"tilt-trigger", "20000") // a sentinel that got no time for two seconds does nothing for thirty
 	}
 	f.AwaitWhole()
 	return f
