@@ -317,6 +317,10 @@ func TestSentinelsThatHang(t *testing.T) {
 func TestPublishedAndLost(t *testing.T) {
 	t.Parallel()
 	f, s := sentinels(t, nil)
+	for _, watcher := range s.Watchers {
+		// No failover but the one that is asked for below.
+		watcher.MustDo("SENTINEL", "SET", storetest.MasterName, "down-after-milliseconds", "60000")
+	}
 	publisher := newPublisher(t, f.Options)
 	follower := follow(t, f.Options, nil, 50*time.Millisecond)
 	first := mustPublish(t, publisher, 1, tron)
