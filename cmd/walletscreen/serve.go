@@ -35,7 +35,7 @@ const drainTime = 10 * time.Second
 const startPatience = 3 * time.Second
 
 type storeFlags struct {
-	Redis     string `placeholder:"URL" help:"Redis that holds the snapshots: redis://[user:password@]host:port[/db], rediss:// for TLS, unix:///path for a socket. One server; Sentinel and Cluster are not offered yet."`
+	Redis     string `placeholder:"URL" help:"Redis that holds the snapshots: redis://[user:password@]host[:port][/db], unix:///path for a socket, redis+sentinel://host[:port],host[:port],.../master[/db], or redis+cluster://host[:port],host[:port],...; rediss in place of redis for TLS. Other programs on the machine can read a password in a command line: name a file that holds it, ?password_file=PATH. More parameters, joined by &: tls_ca, tls_cert, tls_key (files in PEM), tls_server_name, sentinel_user, sentinel_password_file, and db for a socket."`
 	Namespace string `default:"default" help:"Keeps installations in one Redis apart: letters, digits, dots, hyphens and underscores."`
 }
 
@@ -274,7 +274,7 @@ func (c *serveCmd) follow(ctx context.Context, group *errgroup.Group, reader *st
 	// A server that finds a snapshot at once is ready when it begins to listen.
 	first, cancel := context.WithTimeout(ctx, startPatience)
 	defer cancel()
-	if next, err := reader.Load(first); err == nil {
+	if next, err := reader.LoadAfter(first, have); err == nil {
 		changed(next)
 	} else {
 		failed(err)

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
-	"github.com/redis/go-redis/v9/maintnotifications"
 
 	"walletscreen/screen"
 )
@@ -39,8 +38,7 @@ const maxContent = 1 << 30
 
 // Options say which Redis to talk to.
 type Options struct {
-	// URL is a Redis URL of one server: redis://user:password@host:port/db,
-	// rediss:// for TLS, unix:///path for a socket.
+	// URL is where Redis is; the package comment has the forms.
 	URL string
 	// Namespace keeps installations in one Redis apart: 1 to 64 letters, digits,
 	// dots, hyphens and underscores. "" is DefaultNamespace.
@@ -86,23 +84,12 @@ func open(o Options) (redis.UniversalClient, keys, error) {
 	if err := checkName(namespace); err != nil {
 		return nil, keys{}, fmt.Errorf("namespace %w", err)
 	}
-	opt, err := redis.ParseURL(o.URL)
+	t, err := parseURL(o.URL)
 	if err != nil {
-		// The driver's error may repeat the URL, and so the password.
-		return nil, keys{}, errors.New("redis URL: want redis://[user:password@]host:port[/db], rediss://... or unix:///path")
+		return nil, keys{}, fmt.Errorf("redis URL: %w", err)
 	}
-	// The driver's defaults ignore deadlines and retry for a quarter of a minute.
-	// A load is retried by whoever asked for it, with what it knows of the hurry.
-	opt.ContextTimeoutEnabled = true
-	opt.MaxRetries = -1
-	opt.DialTimeout = 2 * time.Second
-	opt.DialerRetries = 1
-	opt.ReadTimeout = 5 * time.Second // a piece of 4 MiB over a slow line
-	opt.WriteTimeout = 5 * time.Second
-	opt.PoolTimeout = 2 * time.Second
-	opt.PoolSize = 4 // one load, one poll, and room for a command that hangs
-	opt.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
-	return redis.NewClient(opt), keys{"walletscreen:{" + namespace + "}:"}, nil
+	k := keys{"walletscreen:{" + namespace + "}:"}
+	return t.client(), k, nil
 }
 
 // checkName refuses what cannot be a part of a key.
@@ -192,6 +179,21 @@ func readHead(ctx context.Context, c redis.UniversalClient, k keys) (head, map[s
 	return h, verified.Val(), nil
 }
 
+// ErrOlder says that Redis holds an older snapshot than one that was read before.
+var ErrOlder = errors.New("it is older than what was read before")
+
+// follows refuses a head that is behind a snapshot: a replica became the master
+// before it had all, or data were put back from a backup. A rollback is no such
+// head but a new one, and so is the first after a flush, whose number is lower and
+// whose time is later.
+func (h head) follows(have *screen.Snapshot) error {
+	if have == nil || h.sequence > have.Sequence || h.createdAt.After(have.CreatedAt) {
+		return nil
+	}
+	return fmt.Errorf("it names snapshot %d of %s after %d of %s: %w; load the lists again, or roll back to it to have it served",
+		h.sequence, h.createdAt.Format(time.RFC3339), have.Sequence, have.CreatedAt.Format(time.RFC3339), ErrOlder)
+}
+
 func parseHead(fields map[string]string) (h head, err error) {
 	if fields["schema"] != strconv.Itoa(schema) {
 		return head{}, fmt.Errorf("it has schema %q, this program reads %d", fields["schema"], schema)
@@ -247,6 +249,9 @@ func current(ctx context.Context, c redis.UniversalClient, k keys, have *screen.
 		}
 		if h.names(have) {
 			return have, verified, nil
+		}
+		if err := h.follows(have); err != nil {
+			return nil, nil, fmt.Errorf("reading %s: %w", k.head(), err)
 		}
 		s, err := load(ctx, c, k, h)
 		if err == nil {

@@ -238,6 +238,14 @@ func TestConformance(t *testing.T) {
 			return at(t, "redis://"+url.UserPassword("", password).String()+"@"+strings.TrimPrefix(p.URL, "redis://"))
 		})
 	})
+	t.Run("cluster of one", func(t *testing.T) {
+		p := clusterOfOne(t) // which takes two seconds until it answers
+		conformance(t, func(t *testing.T) place {
+			p.admin.FlushAll(t.Context())
+			p.admin.ScriptFlush(t.Context())
+			return p
+		})
+	})
 	t.Run("miniredis", func(t *testing.T) {
 		conformance(t, func(t *testing.T) place {
 			server := miniredis.RunT(t)
