@@ -214,7 +214,7 @@ func TestAnswerLostInCluster(t *testing.T) {
 		cuts.Add(1)
 		return true
 	})
-	_, port, err := net.SplitHostPort(x.listener.Addr().String())
+	_, port, err := net.SplitHostPort(x.Addr)
 	if err != nil {
 		t.Fatal(err)
 	}
