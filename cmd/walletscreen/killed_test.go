@@ -286,6 +286,7 @@ func (n *newsroom) wantNothingForEver() {
 // TestKilledLoaders kills loaders at every turn: what is served is one publication
 // as a whole, nothing is left behind, and the next loader does its work.
 func TestKilledLoaders(t *testing.T) {
+	t.Parallel()
 	server := storetest.Redis(t)
 	builtPlain.program(t)
 	program(t)

@@ -216,6 +216,7 @@ func loadStep(t *testing.T, redis string, s step, args ...string) (reportOf, out
 // program and into a Redis as they are real, and holds against the truth what is
 // served at the end: now and of each day in the past.
 func TestReplay(t *testing.T) {
+	t.Parallel()
 	sharedFolder(t)
 	counts := readCounts(t)
 	server := storetest.Redis(t)
@@ -783,6 +784,7 @@ func replayedParties(t *testing.T, s *screen.Snapshot) {
 // TestReplayInAnyOrder loads the 27 states in random orders and with --backfill:
 // each ends with the snapshot that they give in order of their dates.
 func TestReplayInAnyOrder(t *testing.T) {
+	t.Parallel()
 	sharedFolder(t)
 	redis := "redis://" + storetest.Redis(t).Addr
 	dates := states(t)
