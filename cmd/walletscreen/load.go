@@ -100,16 +100,22 @@ func (c *loadCmd) Run(ctx context.Context, s std) error {
 	}
 	to := loaderStore{publisher, false}
 	if c.Every > 0 {
+		shown := map[screen.ListID]screen.Digest{}
 		return loader.Stay(ctx, to, options, func(r *loader.Report) {
 			metrics.Observe(r)
-			c.show([]loader.Report{*r}, s)
+			// What is held stays so for hours: once is enough for all of it.
+			again := r.Held != nil && r.Held.Digest == shown[r.List]
+			if r.Held != nil {
+				shown[r.List] = r.Held.Digest
+			}
+			c.show([]loader.Report{*r}, again, s)
 		})
 	}
 	reports, err := loader.Run(ctx, to, options)
 	if err != nil {
 		return err
 	}
-	if code := c.show(reports, s); code != exitOK {
+	if code := c.show(reports, false, s); code != exitOK {
 		return exitCode(code)
 	}
 	return nil
@@ -134,10 +140,11 @@ func serveMetrics(address string, metrics prometheus.Gatherer, s std) (stop func
 }
 
 // show prints reports, a line for each list, and returns the exit code that they
-// make together.
-func (c *loadCmd) show(reports []loader.Report, s std) int {
+// make together. What a held publication would change is left out if it was shown
+// before.
+func (c *loadCmd) show(reports []loader.Report, again bool, s std) int {
 	if c.Format == "json" {
-		if err := writeReports(s.out, reports, c.DryRun); err != nil {
+		if err := writeReports(s.out, reports, c.detailed(again)); err != nil {
 			fmt.Fprintln(s.err, "walletscreen load: writing the report:", err)
 			return exitFailure
 		}
@@ -148,12 +155,12 @@ func (c *loadCmd) show(reports []loader.Report, s std) int {
 		if r.Outcome == loader.NotDue {
 			continue
 		}
-		c.printReport(s.out, r)
+		c.printReport(s.out, r, c.detailed(again))
 		if r.Err != nil {
 			fmt.Fprintf(s.err, "walletscreen load: %s: %s\n", r.Outcome, lines(r.Err))
 		}
 		if r.Outcome == loader.Held && !c.DryRun {
-			fmt.Fprintf(s.err, "walletscreen load: list %s stays as it was; if the change is as it should be, give the same once more with --release\n", r.List)
+			fmt.Fprintf(s.err, "walletscreen load: list %s stays as it was; --release lets the change through\n", r.List)
 		}
 		if r.PassedOver != nil {
 			fmt.Fprintf(s.err, "walletscreen load: list %s was read from %s, for: %s\n", r.List, r.Source, lines(r.PassedOver))
@@ -183,7 +190,7 @@ func loadCode(reports []loader.Report) int {
 
 // printReport prints one line about a list, and for a dry run or a held change
 // what changes.
-func (c *loadCmd) printReport(w io.Writer, r *loader.Report) {
+func (c *loadCmd) printReport(w io.Writer, r *loader.Report, detailed func(*loader.Report) bool) {
 	fmt.Fprintf(w, "%s %s", r.List, r.Outcome)
 	if r.Outcome != loader.Failed {
 		n := count(r.Changes)
@@ -203,11 +210,17 @@ func (c *loadCmd) printReport(w io.Writer, r *loader.Report) {
 	if r.Released != "" {
 		fmt.Fprintf(w, "  released %s\n", printable(r.Released))
 	}
-	if c.DryRun || r.Outcome == loader.Held {
+	if detailed(r) {
 		for _, changes := range r.Changes {
 			printChanges(w, changes)
 		}
 	}
+}
+
+// detailed tells of which lists the report says what changes, party by party: of
+// all in a dry run, of held ones otherwise, unless they were shown before.
+func (c *loadCmd) detailed(again bool) func(*loader.Report) bool {
+	return func(r *loader.Report) bool { return c.DryRun || r.Outcome == loader.Held && !again }
 }
 
 // lines writes an error of several lines, one a location that failed, so that each
@@ -297,7 +310,7 @@ type jsonChange struct {
 }
 
 // writeReports writes the reports of one run as one JSON object on one line.
-func writeReports(w io.Writer, reports []loader.Report, dryRun bool) error {
+func writeReports(w io.Writer, reports []loader.Report, detailed func(*loader.Report) bool) error {
 	lists := make([]jsonReport, 0, len(reports))
 	for i := range reports {
 		r := &reports[i]
@@ -322,7 +335,7 @@ func writeReports(w io.Writer, reports []loader.Report, dryRun bool) error {
 		if h := r.Held; h != nil {
 			j.Held = &jsonHeld{h.Since, h.PublishedOn.String(), h.Digest.String(), h.Why}
 		}
-		if dryRun || r.Outcome == loader.Held {
+		if detailed(r) {
 			for _, changes := range r.Changes {
 				for _, c := range byParty(changes) {
 					j.Changes = append(j.Changes, jsonChange{c.sign, c.UID, c.Party, c.Text, c.Symbol, c.What})
