@@ -1,9 +1,44 @@
 package storetest
 
 import (
+	"fmt"
+	"regexp"
+	"strconv"
 	"testing"
 	"time"
 )
+
+var (
+	masterOffset  = regexp.MustCompile(`(?m)^master_repl_offset:(\d+)`)
+	replicaOffset = regexp.MustCompile(`(?m)^slave\d+:.*state=online,offset=(\d+)`)
+)
+
+// awaitReplicated waits until replicas have all that their master has by now. WAIT
+// would answer for the writes of its own connection only.
+func awaitReplicated(t *testing.T, master *Server, replicas int) {
+	t.Helper()
+	info := func() string { return fmt.Sprint(master.MustDo("INFO", "replication")) }
+	number := func(match []string) int {
+		if match == nil {
+			t.Fatal("INFO replication names no offset")
+		}
+		n, err := strconv.Atoi(match[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	written := number(masterOffset.FindStringSubmatch(info()))
+	await(t, "the replicas have what was written", func() bool {
+		have := 0
+		for _, match := range replicaOffset.FindAllStringSubmatch(info(), -1) {
+			if number(match) >= written {
+				have++
+			}
+		}
+		return have >= replicas
+	})
+}
 
 func TestSentinelFailover(t *testing.T) {
 	t.Parallel()
@@ -17,7 +52,7 @@ func TestSentinelFailover(t *testing.T) {
 				t.Fatalf("the master is %v", first)
 			}
 			wantReply(t, first, "OK", "SET", "list", "us-ofac-sdn")
-			wantReply(t, first, int64(2), "WAIT", "2", "1000")
+			awaitReplicated(t, first, 2)
 			begin = time.Now()
 			first.Kill()
 			var second *Server
@@ -45,6 +80,7 @@ func TestClusterFailover(t *testing.T) {
 				t.Fatal("nobody has the slot")
 			}
 			wantReply(t, first, "OK", "SET", "list", "us-ofac-sdn")
+			awaitReplicated(t, first, 1)
 			begin = time.Now()
 			first.Kill()
 			var second *Server
