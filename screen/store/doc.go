@@ -85,11 +85,11 @@
 // that the head names. Whoever can write to Redis can still point the head at
 // other content, so give readers a Redis user that cannot write:
 //
-//	ACL SETUSER reader on >PASSWORD ~walletscreen:{default}:* &walletscreen:{default}:* -@all +hgetall +hget +get +subscribe +unsubscribe +ping
+//	ACL SETUSER reader on >PASSWORD ~walletscreen:{default}:* &walletscreen:{default}:* -@all +hgetall +hget +getrange +subscribe +unsubscribe +ping
 //
 // Loaders need no more than:
 //
-//	ACL SETUSER loader on >PASSWORD ~walletscreen:{default}:* &walletscreen:{default}:* -@all +hgetall +hget +hmget +hlen +hset +hdel +get +set +del +unlink +rename +exists +type +expire +pexpire +persist +publish +multi +exec +eval +evalsha +ping
+//	ACL SETUSER loader on >PASSWORD ~walletscreen:{default}:* &walletscreen:{default}:* -@all +hgetall +hget +hmget +hkeys +hvals +hlen +hexists +hset +hdel +get +getrange +strlen +set +del +unlink +rename +type +expire +pexpire +persist +sadd +srem +smembers +xadd +publish +multi +exec +eval +evalsha +ping
 //
 // Redis 7.0 or newer is needed, with its default maxmemory-policy noeviction: a
 // Redis that evicts keys takes pieces of snapshots.

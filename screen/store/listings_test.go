@@ -64,14 +64,15 @@ func testListings(t *testing.T, p place) {
 		func(key string) { p.admin.Del(t.Context(), key) },
 		func(key string) { p.admin.HDel(t.Context(), key, tronKey) },
 	} {
-		staged, err := publisher.stage(t.Context(), next)
-		if err != nil {
+		ready := staged(t, publisher, now, next, nil)
+		ready.listings = nil
+		if err := publisher.stage(t.Context(), ready); err != nil {
 			t.Fatal(err)
 		}
 		before := p.permanent(t)
 		key := p.key("listings:" + next.Digest().String())
 		spoil(key)
-		if err := publisher.commit(t.Context(), now, next, staged, nil); err == nil || !strings.Contains(err.Error(), key) {
+		if err := publisher.commit(t.Context(), ready); err == nil || !strings.Contains(err.Error(), key) {
 			t.Errorf("committed with half of the listings: %v", err)
 		}
 		wantEqual(t, "failed commit", p.permanent(t), before)
