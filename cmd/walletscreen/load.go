@@ -32,6 +32,7 @@ type loadCmd struct {
 	Delta     []string      `sep:"none" placeholder:"LIST=LOCATION" help:"A file in which the publisher says what its publications changed (OFAC's delta files); repeatable. It dates rows that were listed before the first publication that was loaded, and releases a held change whose removals it names."`
 	Format    string        `enum:"text,json" default:"text" help:"Format of the report: ${enum}. json is one object for each run."`
 	OpsListen string        `placeholder:"HOST:PORT" help:"Address for operators while loading --every so often: /metrics for Prometheus. Loopback only, unless --insecure."`
+	CacheDir  string        `type:"existingdir" placeholder:"DIR" help:"Directory, of this loader alone, to keep the snapshot in that was published last. If Redis loses all it has, it is published again first, with its history, and numbers go on."`
 	Insecure  bool          `help:"Allow an --ops-listen other than loopback although nothing encrypts or authenticates the connection."`
 
 	importFlags `embed:""`
@@ -88,8 +89,13 @@ func (c *loadCmd) Run(ctx context.Context, s std) error {
 		}
 		defer stop()
 	}
+	keep := &keeper{publisher: publisher, log: s.err}
+	if c.CacheDir != "" {
+		keep.cache = &store.Cache{Dir: c.CacheDir}
+	}
+	publisher.Release = c.Release
 	for {
-		code := c.once(ctx, loaderStore{publisher, false}, options, metrics, s)
+		code := c.kept(ctx, keep, loaderStore{publisher, false}, options, metrics, s)
 		if c.Every == 0 {
 			if code != exitOK {
 				return exitCode(code)
@@ -97,13 +103,25 @@ func (c *loadCmd) Run(ctx context.Context, s std) error {
 			return nil
 		}
 		// One run is what an operator released; the next is judged anew.
-		options.Release = false
+		options.Release, publisher.Release = false, false
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-time.After(c.Every):
 		}
 	}
+}
+
+// kept is once with what was kept put back before, and what came of it kept.
+func (c *loadCmd) kept(ctx context.Context, keep *keeper, to loader.Store, options loader.Options, metrics *loader.Metrics, s std) int {
+	if !c.DryRun {
+		if err := keep.restore(ctx); err != nil {
+			fmt.Fprintln(s.err, "walletscreen load:", err)
+			return exitFailure
+		}
+		defer keep.save(ctx)
+	}
+	return c.once(ctx, to, options, metrics, s)
 }
 
 // serveMetrics serves the loader's metrics until stop is called.
