@@ -15,28 +15,36 @@ import (
 	"walletscreen/screen/address"
 )
 
-// stageListings writes the hash for people. It is one transaction: half a hash
-// would be a wrong answer, and one without an end to its life would stay.
+// stageListings writes the hash for people, a thousand accounts at a time, each with
+// its end to the life of the hash: one that half was written of must not stay. That
+// all of it is there the commit sees.
 func (p *Publisher) stageListings(ctx context.Context, s *screen.Snapshot) error {
 	key := p.keys.staged(s.Digest())
 	fields := make([]any, 0, 2000)
-	_, err := p.c.TxPipelined(ctx, func(pipe redis.Pipeliner) error {
-		write := func() {
-			if len(fields) > 0 {
-				pipe.HSet(ctx, key, fields...)
-				fields = fields[:0]
-			}
+	write := func() error {
+		if len(fields) == 0 {
+			return nil
 		}
-		pipe.Unlink(ctx, key)
-		for account, listings := range listingsByKey(s, nil) {
-			if fields = append(fields, account, encodeShown(listings)); len(fields) == cap(fields) {
-				write()
-			}
+		_, err := p.c.TxPipelined(ctx, func(pipe redis.Pipeliner) error {
+			pipe.HSet(ctx, key, fields...)
+			pipe.Expire(ctx, key, staging)
+			return nil
+		})
+		fields = fields[:0]
+		return err
+	}
+	err := p.c.Unlink(ctx, key).Err()
+	for account, listings := range listingsByKey(s, nil) {
+		if err != nil {
+			break
 		}
-		write()
-		pipe.Expire(ctx, key, staging)
-		return nil
-	})
+		if fields = append(fields, account, encodeShown(listings)); len(fields) == cap(fields) {
+			err = write()
+		}
+	}
+	if err == nil {
+		err = write()
+	}
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", key, err)
 	}

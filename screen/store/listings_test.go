@@ -165,6 +165,24 @@ func TestDocumentedLoader(t *testing.T) {
 	mustRenew(t, claim, time.Minute, true)
 	mustRelease(t, claim)
 	mustLoad(t, p.Options, last)
+	publisher.Keep = 2
+	if err := publisher.Pin(t.Context(), last.Sequence, "x"); err != nil {
+		t.Error(err)
+	}
+	mustPublish(t, publisher, 4, tron)
+	last, err := publisher.Rollback(t.Context(), last.Sequence)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := publisher.Unpin(t.Context(), "x"); err != nil {
+		t.Error(err)
+	}
+	publisher.Keep = 1
+	p.admin.Del(t.Context(), p.key("head"))
+	if last, err = publisher.Restore(t.Context(), last, nil); err != nil {
+		t.Fatal(err)
+	}
+	mustLoad(t, p.Options, last)
 	if n := p.pieces(t); n != 1 {
 		t.Errorf("%d pieces, want that old ones were retired", n)
 	}
