@@ -30,7 +30,7 @@ var ofacArchive = &archive{
 }
 
 // between reads what the publications from one day to another changed, both days
-// included; the oldest of the archive for day 0.
+// included, the oldest first; the oldest of the archive for day 0.
 func (a *archive) between(ctx context.Context, f *fetch.Fetcher, from, to screen.Date) ([]*ofac.Delta, error) {
 	first := a.since
 	if from != 0 {
@@ -57,7 +57,13 @@ func (a *archive) between(ctx context.Context, f *fetch.Fetcher, from, to screen
 			deltas = append(deltas, delta)
 		}
 	}
+	sortDeltas(deltas)
 	return deltas, nil
+}
+
+// sortDeltas puts what was published first first.
+func sortDeltas(deltas []*ofac.Delta) {
+	slices.SortStableFunc(deltas, func(a, b *ofac.Delta) int { return a.PublishedAt.Compare(b.PublishedAt) })
 }
 
 func readDelta(ctx context.Context, f *fetch.Fetcher, location string) (delta *ofac.Delta, err error) {
@@ -95,12 +101,9 @@ func (r *run) readDeltas(ctx context.Context, id screen.ListID) ([]*ofac.Delta, 
 		if src.List != id {
 			continue
 		}
-		list, err := Lookup(id)
+		list, err := Lookup(id) // it has an archive: see Options.Validate
 		if err != nil {
 			return nil, err
-		}
-		if list.archive == nil {
-			return nil, fmt.Errorf("list %s: nothing is known of files that say what its publications changed", id)
 		}
 		if len(src.Documents) == 0 {
 			past, err := list.archive.between(ctx, r.Fetch, 0, screen.DateOf(now()))
@@ -117,7 +120,7 @@ func (r *run) readDeltas(ctx context.Context, id screen.ListID) ([]*ofac.Delta, 
 			all = append(all, delta)
 		}
 	}
-	slices.SortStableFunc(all, func(a, b *ofac.Delta) int { return a.PublishedAt.Compare(b.PublishedAt) })
+	sortDeltas(all)
 	return all, nil
 }
 
@@ -130,7 +133,13 @@ const patienceForDeltas = 3 * time.Minute
 func (r *run) removed(ctx context.Context, before *screen.Snapshot, d *Document, changes *screen.Changes) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, patienceForDeltas)
 	defer cancel()
-	from, to := before.List(d.List.ID).Current().PublishedOn, d.Publication.PublishedOn
+	var from screen.Date
+	to := d.Publication.PublishedOn
+	for _, p := range before.List(d.List.ID).Publications {
+		if p.PublishedOn <= to {
+			from = max(from, p.PublishedOn) // a publication may go into the history
+		}
+	}
 	var deltas []*ofac.Delta
 	var err error
 	switch read := r.deltas[d.List.ID]; {
@@ -147,14 +156,22 @@ func (r *run) removed(ctx context.Context, before *screen.Snapshot, d *Document,
 	var days []string
 	named := 0
 	for _, change := range changes.Delisted {
-		i := slices.IndexFunc(deltas, func(delta *ofac.Delta) bool {
-			return from <= delta.On() && delta.On() <= to && delta.Removed(change.UID, change.Text)
-		})
-		if i < 0 {
+		day := "" // on which it was removed, and not added again
+		for _, delta := range deltas {
+			if delta.On() < from || delta.On() > to {
+				continue
+			}
+			if delta.Removed(change.UID, change.Text) {
+				day = delta.On().String()
+			} else if _, added := delta.AddedOn(change.UID, change.Text); added {
+				day = ""
+			}
+		}
+		if day == "" {
 			continue
 		}
 		named++
-		if day := deltas[i].On().String(); !slices.Contains(days, day) {
+		if !slices.Contains(days, day) {
 			days = append(days, day)
 		}
 	}

@@ -2,6 +2,7 @@ package loader
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -33,7 +34,9 @@ func (o *office) keepArchive(deltas map[time.Time]string) {
 	registry[i].archive = &archive{history: o.URL + "/history/%d", one: o.URL + "/changes/%d", since: time.Now().Year() - 1}
 	years := map[int][]string{}
 	n := 0
-	for on, text := range deltas {
+	// The newest first, as publishers like it.
+	for _, on := range slices.SortedFunc(maps.Keys(deltas), func(a, b time.Time) int { return b.Compare(a) }) {
+		text := deltas[on]
 		n++
 		years[on.Year()] = append(years[on.Year()], fmt.Sprintf(`{"publicationID":%d,"datePublished":"%sT10:00:00.000"}`, n, on.Format(time.DateOnly)))
 		o.set(fmt.Sprintf("/changes/%d", n), sends(text, ""))
@@ -41,6 +44,12 @@ func (o *office) keepArchive(deltas map[time.Time]string) {
 	for year := time.Now().Year() - 1; year <= time.Now().Year(); year++ {
 		o.set(fmt.Sprintf("/history/%d", year), says(http.StatusOK, "["+strings.Join(years[year], ",")+"]"))
 	}
+}
+
+// unreachableArchive gives the SDN list an archive that does not answer.
+func unreachableArchive() {
+	i := slices.IndexFunc(registry, func(r Registered) bool { return r.ID == sdn })
+	registry[i].archive = &archive{history: "http://127.0.0.1:1/%d", one: "http://127.0.0.1:1/%d"}
 }
 
 // TestReleasedByPublisher: a quarter of the list is gone, and it passes if the
@@ -61,6 +70,8 @@ func TestReleasedByPublisher(t *testing.T) {
 		{"nothing published", map[time.Time]string{}, "5 of them are not named"},
 		{"named before", map[time.Time]string{day.AddDate(0, 0, -1): deltaText(day.AddDate(0, 0, -1), nil, gone)}, "5 of them are not named"},
 		{"added", map[time.Time]string{next: deltaText(next, gone, nil)}, "5 of them are not named"},
+		{"added again", map[time.Time]string{later: deltaText(later, gone[:2], nil), next: deltaText(next, nil, gone)}, "2 of them are not named"},
+		{"added and removed again", map[time.Time]string{next: deltaText(next, gone, nil), later: deltaText(later, nil, gone)}, ""},
 		{"no delta file", map[time.Time]string{next: "<html></html>"}, "not to be had"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -84,13 +95,62 @@ func TestReleasedByPublisher(t *testing.T) {
 	}
 	t.Run("given by the operator", func(t *testing.T) {
 		small(t)
+		unreachableArchive()
 		m := newMemory()
 		load(t, m, Options{Sources: []Source{from(sdn, file(t, sdnText(day, 20, 60)))}})
-		i := slices.IndexFunc(registry, func(r Registered) bool { return r.ID == sdn })
-		registry[i].archive = &archive{history: "http://127.0.0.1:1/%d", one: "http://127.0.0.1:1/%d"}
 		r := load(t, m, Options{
 			Sources: []Source{from(sdn, file(t, sdnText(later, 15, 60)))},
 			Deltas:  []Source{from(sdn, file(t, deltaText(later, nil, gone)))},
+		})
+		if r.Outcome != Published || r.Released == "" {
+			t.Errorf("%s, %v", r.Outcome, r.Err)
+		}
+	})
+	t.Run("given, and of other days", func(t *testing.T) {
+		small(t)
+		unreachableArchive()
+		for _, on := range []time.Time{day.AddDate(0, 0, -1), later.AddDate(0, 0, 1)} {
+			m := newMemory()
+			load(t, m, Options{Sources: []Source{from(sdn, file(t, sdnText(day, 20, 60)))}})
+			r := load(t, m, Options{
+				Sources: []Source{from(sdn, file(t, sdnText(later, 15, 60)))},
+				Deltas:  []Source{from(sdn, file(t, deltaText(on, nil, gone)))},
+			})
+			if r.Outcome != Held || !strings.Contains(r.Err.Error(), "5 of them are not named") {
+				t.Errorf("%s, %v", r.Outcome, r.Err)
+			}
+		}
+	})
+	t.Run("a row of years", func(t *testing.T) {
+		o := openOffice(t)
+		o.set("/first", sends(sdnText(day, 20, 60), ""))
+		m := newMemory()
+		load(t, m, atPublisher())
+		o.keepArchive(map[time.Time]string{later: deltaText(later, nil, []int{7})})
+		o.set("/first", sends(sdnText(later, 20, 60, 7), ""))
+		if r := load(t, m, atPublisher()); r.Outcome != Published || !strings.Contains(r.Released, "for years") {
+			t.Errorf("%s, %v, released %q", r.Outcome, r.Err, r.Released)
+		}
+	})
+	t.Run("not for a mirror", func(t *testing.T) {
+		o := openOffice(t)
+		o.set("/first", sends(sdnText(day, 20, 60), ""))
+		m := newMemory()
+		load(t, m, atPublisher())
+		o.keepArchive(map[time.Time]string{later: deltaText(later, nil, gone)})
+		if r := load(t, m, Options{Sources: []Source{from(sdn, file(t, sdnText(later, 15, 60)))}}); r.Outcome != Held {
+			t.Errorf("%s, %v", r.Outcome, r.Err)
+		}
+	})
+	t.Run("in the history", func(t *testing.T) {
+		small(t)
+		unreachableArchive()
+		m := newMemory()
+		load(t, m, Options{Sources: []Source{from(sdn, file(t, sdnText(later.AddDate(0, 0, 1), 15, 60)))}})
+		r := load(t, m, Options{
+			Sources:  []Source{from(sdn, file(t, sdnText(later, 15, 55))), from(sdn, file(t, sdnText(day, 20, 60)))},
+			Deltas:   []Source{from(sdn, file(t, deltaText(later, nil, gone)))},
+			Backfill: true,
 		})
 		if r.Outcome != Published || r.Released == "" {
 			t.Errorf("%s, %v", r.Outcome, r.Err)
@@ -115,7 +175,7 @@ func TestDated(t *testing.T) {
 	o := openOffice(t)
 	day := time.Now().UTC().AddDate(0, 0, -5)
 	long := day.AddDate(0, -3, 0)
-	o.set("/first", sends(sdnText(day, 20, 60), ""))
+	o.set("/first", sends(sdnText(day, 20, 60), `"one"`)) // it goes on to say that nothing changed
 	o.keepArchive(map[time.Time]string{long: deltaText(long, []int{1, 2}, nil), day: deltaText(day, []int{20}, nil)})
 	m := newMemory()
 	load(t, m, atPublisher())
@@ -152,9 +212,9 @@ func TestDated(t *testing.T) {
 		t.Errorf("%s, %v; want failed, for there was nothing else to do", r.Outcome, r.Err)
 	}
 	// Only lists of which such files are known have them.
-	if r := load(t, newMemory(), Options{
+	if _, err := Run(t.Context(), newMemory(), Options{
 		Sources: []Source{from("own", file(t, "address\n0x1111111111111111111111111111111111111111\n"))}, Deltas: []Source{from("own", "delta.xml")},
-	}); r.Err == nil || !strings.Contains(r.Err.Error(), "nothing is known of files") {
-		t.Errorf("%s, %v", r.Outcome, r.Err)
+	}); err == nil || !strings.Contains(err.Error(), "nothing is known of files") {
+		t.Error(err)
 	}
 }

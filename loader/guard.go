@@ -57,9 +57,9 @@ func (d *Document) breaches(before *screen.Snapshot, c *screen.Changes) []breach
 	if pub.Incomplete != "" {
 		report(false, "something is missing in it: %s", pub.Incomplete)
 	}
-	rows := 0
+	printed := 0
 	for i := range pub.Parties {
-		rows += len(pub.Parties[i].Addresses)
+		printed += len(pub.Parties[i].Addresses)
 	}
 	outside := func(what string, n, low, high int) {
 		if low > 0 && n < low {
@@ -70,18 +70,26 @@ func (d *Document) breaches(before *screen.Snapshot, c *screen.Changes) []breach
 		}
 	}
 	outside("entries", pub.Records, l.minRecords, l.maxRecords)
-	outside("rows", rows, l.minRows, l.maxRows)
-	if gone := len(c.Delisted); c.Rows > 0 && float64(gone) > l.shrink*float64(c.Rows) {
-		report(true, "%d of %d rows are gone, more than %.0f %%", gone, c.Rows, 100*l.shrink)
+	outside("rows", printed, l.minRows, l.maxRows)
+	if less := len(c.Delisted); c.Rows > 0 && float64(less) > l.shrink*float64(c.Rows) {
+		report(true, "%d of %d rows are gone, more than %.0f %%", less, c.Rows, 100*l.shrink)
 	}
 	if more := len(c.Listed); !c.First && l.growth > 0 && more > l.growthRows && float64(more) > l.growth*float64(c.Rows) {
 		report(false, "%d rows are new, %d were there: more than %.0f %%", more, c.Rows, 100*l.growth)
 	}
+	has, gone := rows(pub), map[row]bool{}
 	for _, change := range c.Delisted {
-		for _, canary := range l.canaries {
-			if change.UID == canary.uid && change.Text == canary.text {
-				report(true, "a row that has stood there for years is gone, of %s (%s)", change.Party, change.UID)
-			}
+		if key := (row{change.UID, change.Text}); !has[key] {
+			gone[key] = true
+		}
+	}
+	// Of two documents of one date only their order at one address says which is newer.
+	if was := before.List(d.List.ID); was != nil && d.elsewhere && was.Current().PublishedOn == pub.PublishedOn && len(gone) > 0 {
+		report(true, "it lacks %d rows of the publication of the same date that came from another of the publisher's addresses: it may be the older one", len(gone))
+	}
+	for _, canary := range l.canaries {
+		if key := row(canary); gone[key] || c.First && !has[key] {
+			report(!c.First, "a row that has stood there for years is not there, of party %s", canary.uid)
 		}
 	}
 	return found

@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -42,15 +43,17 @@ type Options struct {
 	// Sources are what to import. Several of one list are imported in order of
 	// their publications' dates, those of one date in the order given.
 	Sources []Source
-	// Every is how often runs are made, 0 for a single one. A publisher is not asked
-	// more often than that, nor than its list's Poll.
+	// Every is the time from the end of one import of a list to the next, 0 when there
+	// is but one. A publisher is not asked more often than that, nor than its list's
+	// Poll.
 	Every time.Duration
 	// DryRun says what would change and changes nothing.
 	DryRun bool
-	// Release lets through what a guard would hold.
+	// Release lets through what a guard would hold, in the first import.
 	Release bool
 	// Backfill puts publications that are older than the newest into the history of
-	// their list. What is listed now does not change.
+	// their list, and those of its date unless they come from the publisher. What is
+	// listed now does not change.
 	Backfill bool
 	// Reconcile are second documents of a list's publication, in another format. A
 	// publication that does not have the same parties and addresses in both is held.
@@ -89,6 +92,9 @@ type Report struct {
 	Changes []*screen.Changes
 	// Source is where the newest publication was read.
 	Source string
+	// PassedOver is why publishers' locations before Source were not taken; nil if
+	// the first was.
+	PassedOver error
 	// Held is what a guard stopped; nil if nothing.
 	Held *screen.Held
 	// Released says why what a guard would have stopped went through, "" if nothing
@@ -116,37 +122,20 @@ type run struct {
 	// deltas read the delta files that an operator gave for a list, once.
 	deltas map[screen.ListID]func() ([]*ofac.Delta, error)
 
-	// publishing is held while a list is merged and published: lists of one run
+	// publishing is held while a list is merged and published: lists of one process
 	// would only be in each other's way.
-	publishing sync.Mutex
+	publishing *sync.Mutex
 }
 
 // Run imports every source, the lists side by side, and reports on each list in
 // order of the sources. A list that fails does not stop the others. The error is
 // for what concerns them all.
 func Run(ctx context.Context, store Store, o Options) ([]Report, error) {
-	if o.Fetch == nil {
-		o.Fetch = new(fetch.Fetcher)
+	order, sources, err := o.lists()
+	if err != nil {
+		return nil, err
 	}
-	r := &run{Options: o, store: store, deltas: map[screen.ListID]func() ([]*ofac.Delta, error){}}
-	order, sources := byList(o.Sources)
-	if len(order) == 0 {
-		return nil, errors.New("nothing to load")
-	}
-	for _, more := range [][]Source{o.Reconcile, o.Deltas} {
-		for _, src := range more {
-			if sources[src.List] == nil {
-				return nil, fmt.Errorf("list %s is not among those to load", src.List)
-			}
-		}
-	}
-	for _, src := range o.Deltas {
-		r.deltas[src.List] = sync.OnceValues(func() ([]*ofac.Delta, error) {
-			ctx, cancel := context.WithTimeout(ctx, cmp.Or(r.Timeout, defaultTimeout))
-			defer cancel()
-			return r.readDeltas(ctx, src.List)
-		})
-	}
+	r := newRun(ctx, store, o, new(sync.Mutex))
 	reports := make([]Report, len(order))
 	var group sync.WaitGroup
 	for i, id := range order {
@@ -154,6 +143,95 @@ func Run(ctx context.Context, store Store, o Options) ([]Report, error) {
 	}
 	group.Wait()
 	return reports, nil
+}
+
+// Stay imports every source, and again Options.Every after each import has ended,
+// until ctx ends. Each list goes its own way: one whose publisher is slow or silent
+// delays no other. reported is called after each import, never by two goroutines at
+// a time; not after one that failed because ctx ended. What an operator releases is
+// the first import of each list; the next is judged anew. The error is for what
+// concerns them all.
+func Stay(ctx context.Context, store Store, o Options, reported func(*Report)) error {
+	order, sources, err := o.lists()
+	if err != nil {
+		return err
+	}
+	var publishing, reporting sync.Mutex
+	var group sync.WaitGroup
+	for _, id := range order {
+		group.Go(func() {
+			o := o
+			for {
+				report := newRun(ctx, store, o, &publishing).list(ctx, id, sources[id])
+				if ctx.Err() == nil || report.Outcome != Failed {
+					reporting.Lock()
+					reported(&report)
+					reporting.Unlock()
+				}
+				o.Release = false
+				select {
+				case <-ctx.Done():
+					return
+				case <-time.After(o.Every):
+				}
+			}
+		})
+	}
+	group.Wait()
+	return nil
+}
+
+func newRun(ctx context.Context, store Store, o Options, publishing *sync.Mutex) *run {
+	r := &run{Options: o, store: store, deltas: map[screen.ListID]func() ([]*ofac.Delta, error){}, publishing: publishing}
+	for _, src := range o.Deltas {
+		r.deltas[src.List] = sync.OnceValues(func() ([]*ofac.Delta, error) {
+			ctx, cancel := context.WithTimeout(ctx, cmp.Or(r.Timeout, defaultTimeout))
+			defer cancel()
+			return r.readDeltas(ctx, src.List)
+		})
+	}
+	return r
+}
+
+// Validate says what is asked for that cannot be, before anything is read. Run and
+// Stay do so, too.
+func (o *Options) Validate() error {
+	order, sources := byList(o.Sources)
+	if len(order) == 0 {
+		return errors.New("nothing to load")
+	}
+	stdin := 0
+	for _, all := range [][]Source{o.Sources, o.Reconcile, o.Deltas} {
+		for _, src := range all {
+			if sources[src.List] == nil {
+				return fmt.Errorf("list %s is not among those to load", src.List)
+			}
+			for _, location := range src.Documents {
+				if location == "-" {
+					stdin++
+				}
+			}
+		}
+	}
+	if stdin > 1 || stdin == 1 && o.Every > 0 {
+		return errors.New("standard input can be read once only")
+	}
+	for _, src := range o.Deltas {
+		if list, err := Lookup(src.List); err != nil || list.archive == nil {
+			return cmp.Or(err, fmt.Errorf("list %s: nothing is known of files that say what its publications changed", src.List))
+		}
+	}
+	return nil
+}
+
+// lists returns the lists in order of their sources, and the sources of each. It
+// completes the options.
+func (o *Options) lists() (order []screen.ListID, sources map[screen.ListID][]Source, err error) {
+	if o.Fetch == nil {
+		o.Fetch = new(fetch.Fetcher)
+	}
+	order, sources = byList(o.Sources)
+	return order, sources, o.Validate()
 }
 
 // byList groups sources by list, and returns the lists in the order of the sources.
@@ -171,10 +249,15 @@ func byList(sources []Source) (order []screen.ListID, grouped map[screen.ListID]
 // list imports one list.
 func (r *run) list(ctx context.Context, id screen.ListID, sources []Source) Report {
 	began := time.Now()
-	ctx, cancel := context.WithTimeout(ctx, cmp.Or(r.Timeout, defaultTimeout))
+	timeout := cmp.Or(r.Timeout, defaultTimeout)
+	bounded, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	report := Report{List: id}
-	err := r.load(ctx, &report, sources)
+	err := r.load(bounded, &report, sources)
+	if errors.Is(err, context.DeadlineExceeded) && bounded.Err() != nil && ctx.Err() == nil {
+		// What was being done just then says little.
+		err = fmt.Errorf("list %s: not done after %s: %w", id, timeout, err)
+	}
 	report.Err, report.Took = err, time.Since(began)
 	var held *heldError
 	switch {
@@ -186,7 +269,14 @@ func (r *run) list(ctx context.Context, id screen.ListID, sources []Source) Repo
 	return report
 }
 
-func (r *run) load(ctx context.Context, report *Report, sources []Source) error {
+func (r *run) load(ctx context.Context, report *Report, sources []Source) (err error) {
+	// A defect in the reading of one list must not end the others, nor a server.
+	defer func() {
+		if p := recover(); p != nil {
+			// What a panic says may quote the document.
+			err = fmt.Errorf("list %s: a defect of this program, %T: %s", report.List, p, debug.Stack())
+		}
+	}()
 	list, err := Lookup(report.List)
 	if err != nil {
 		return err
@@ -205,11 +295,14 @@ func (r *run) load(ctx context.Context, report *Report, sources []Source) error 
 	}
 	report.Snapshot = current
 	known := verified[list.ID]
-	if r.compared(&list, sources, current, known, before) {
+	if r.compared(&list, sources, known, before) {
 		report.Outcome = NotDue
 		return nil
 	}
 	documents, err := r.read(ctx, &list, sources, current, known)
+	for _, d := range documents {
+		report.PassedOver = errors.Join(report.PassedOver, d.passedOver)
+	}
 	if errors.Is(err, errNotModified) {
 		return r.notModified(ctx, report, current, known)
 	}
@@ -237,7 +330,7 @@ func (r *run) load(ctx context.Context, report *Report, sources []Source) error 
 	r.publishing.Lock()
 	defer r.publishing.Unlock()
 	for range maxConflicts {
-		if err = r.publish(ctx, report, documents); !errors.Is(err, screen.ErrConflict) {
+		if err = r.publish(ctx, report, current, documents); !errors.Is(err, screen.ErrConflict) {
 			break
 		}
 	}
@@ -277,9 +370,13 @@ func (r *run) claim(ctx context.Context, id screen.ListID) (release func(), befo
 
 // compared reports whether the publisher need not be asked: another loader did so
 // while this one waited for it, since before, or it is not time yet.
-func (r *run) compared(list *Registered, sources []Source, current *screen.Snapshot, known screen.Verification, before time.Time) bool {
+func (r *run) compared(list *Registered, sources []Source, known screen.Verification, before time.Time) bool {
 	own := slices.ContainsFunc(sources, func(s Source) bool { return len(s.Documents) > 0 })
-	if own || r.DryRun || r.Release || r.Backfill || known.Held != nil || known.At.IsZero() || current.List(list.ID) == nil {
+	if own || r.DryRun || r.whole(list.ID) || known.Held != nil {
+		return false
+	}
+	// It was never compared, or with a file, or by a clock that was ahead.
+	if len(known.Fetched) == 0 || known.At.After(now()) {
 		return false
 	}
 	if !before.IsZero() && known.At.After(before) {
@@ -287,6 +384,12 @@ func (r *run) compared(list *Registered, sources []Source, current *screen.Snaps
 	}
 	// Runs are never quite as far apart as they are meant to be.
 	return r.Every > 0 && time.Since(known.At) < max(r.Every, list.Poll)*9/10
+}
+
+// whole reports whether something is to be done with the list even if its publisher
+// has nothing new. A loader that stays dates rows when there is.
+func (r *run) whole(id screen.ListID) bool {
+	return r.Release || r.Backfill || r.Every == 0 && r.deltas[id] != nil
 }
 
 // notModified records that the publisher has nothing newer.
@@ -301,9 +404,8 @@ func (r *run) notModified(ctx context.Context, report *Report, current *screen.S
 		// Another list was published meanwhile; is this one still what it was?
 		var next *screen.Snapshot
 		if next, _, err = r.store.Current(ctx); err == nil {
-			before, after := current.List(report.List), next.List(report.List)
-			if after == nil || before.Current().Digest != after.Current().Digest {
-				return errors.New("another loader published the list meanwhile")
+			if !sameNewest(current, next, report.List) {
+				return errOvertaken
 			}
 			return r.notModified(ctx, report, next, known)
 		}
@@ -315,25 +417,51 @@ func (r *run) notModified(ctx context.Context, report *Report, current *screen.S
 	return nil
 }
 
-// read reads the publications of one list, oldest first.
+// errOvertaken says that it is not known any more which publication is newer.
+var errOvertaken = errors.New("another loader published the list meanwhile")
+
+// sameNewest reports whether two snapshots have the same publication of a list as
+// its newest, or both none.
+func sameNewest(a, b *screen.Snapshot, id screen.ListID) bool {
+	var newest [2]screen.Digest
+	for i, s := range []*screen.Snapshot{a, b} {
+		if list := s.List(id); list != nil {
+			newest[i] = list.Current().Digest
+		}
+	}
+	return newest[0] == newest[1]
+}
+
+// read reads the publications of one list, oldest first. Beside errNotModified is a
+// document that says where nothing is newer.
 func (r *run) read(ctx context.Context, list *Registered, sources []Source, current *screen.Snapshot, known screen.Verification) ([]*Document, error) {
-	if len(sources) > 1 || r.Release || r.Backfill || current.List(list.ID) == nil {
+	served := known.Source
+	if was := current.List(list.ID); len(sources) > 1 || r.whole(list.ID) || was == nil ||
+		len(known.Fetched) != 1 || known.Fetched[0].Digest != was.Current().Digest {
 		known = screen.Verification{} // read it whole
 	}
 	var all []*Document
 	for _, src := range sources {
-		var accept func(*Document) error
+		var accept func(*Document) (bool, error)
 		if len(src.Documents) == 0 {
 			// Of the publisher's locations one may be behind another.
-			accept = func(d *Document) error {
-				_, _, err := current.Merge(d.List, d.Publication)
-				return err
+			accept = func(d *Document) (bool, error) {
+				_, changes, err := current.Merge(d.List, d.Publication)
+				return err == nil && !changes.Unchanged, err
 			}
 		}
 		d, err := list.read(ctx, src, r.Fetch, known, accept)
+		if errors.Is(err, errNotModified) {
+			return []*Document{d}, err
+		}
 		if err != nil {
 			return nil, err
 		}
+		if r.Backfill && !d.dated {
+			return nil, fmt.Errorf("list %s: %s: it does not say its date, and the history needs one: LIST@DATE=LOCATION", list.ID, d.source)
+		}
+		d.given = len(src.Documents) > 0
+		d.elsewhere = d.passedOver != nil && d.source != served
 		all = append(all, d)
 	}
 	slices.SortStableFunc(all, func(a, b *Document) int {
@@ -347,8 +475,9 @@ func (r *run) read(ctx context.Context, list *Registered, sources []Source, curr
 func (r *run) mergeAll(ctx context.Context, report *Report, s *screen.Snapshot, documents []*Document) (*screen.Snapshot, map[screen.ListID]screen.Verification, error) {
 	report.Changes = nil
 	verified := map[screen.ListID]screen.Verification{}
+	began := s
 	for _, d := range documents {
-		merged, changes, err := r.merge(s, d)
+		merged, changes, err := r.merge(began, s, d)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -365,13 +494,16 @@ func (r *run) mergeAll(ctx context.Context, report *Report, s *screen.Snapshot, 
 }
 
 // publish merges publications into the current snapshot and publishes the
-// result, once.
-func (r *run) publish(ctx context.Context, report *Report, documents []*Document) error {
+// result, once. before was current when they were asked for.
+func (r *run) publish(ctx context.Context, report *Report, before *screen.Snapshot, documents []*Document) error {
 	current, known, err := r.store.Current(ctx)
 	if err != nil {
 		return fmt.Errorf("reading the current snapshot: %w", err)
 	}
 	report.Snapshot = current
+	if !sameNewest(before, current, report.List) {
+		return errOvertaken
+	}
 	next, verified, err := r.mergeAll(ctx, report, current, documents)
 	if err != nil {
 		return r.hold(ctx, current, known[report.List], err)
@@ -387,14 +519,10 @@ func (r *run) publish(ctx context.Context, report *Report, documents []*Document
 			return nil
 		}
 		for _, d := range documents {
-			d.compared(current, known[d.List.ID], verified)
+			d.compared(known[d.List.ID], verified)
 		}
 		if err := r.store.Verify(ctx, current, verified); err != nil {
-			report.Outcome = Failed
 			return fmt.Errorf("recording that nothing changed: %w", err)
-		}
-		if undated != nil {
-			report.Outcome = Failed
 		}
 	case r.DryRun:
 		report.Outcome = Differs
@@ -414,10 +542,14 @@ func (r *run) publish(ctx context.Context, report *Report, documents []*Document
 }
 
 // merge merges a publication into a snapshot; one that is older than the newest
-// goes into the history if that is asked for.
-func (r *run) merge(s *screen.Snapshot, d *Document) (*screen.Snapshot, *screen.Changes, error) {
-	if list := s.List(d.List.ID); r.Backfill && list != nil && d.Publication.PublishedOn < list.Current().PublishedOn {
-		return s.Backfill(d.List, d.Publication)
+// before the run goes into the history if that is asked for. Of two of one date
+// that which an operator gives is the older one, for what is listed now stays.
+func (r *run) merge(before, s *screen.Snapshot, d *Document) (*screen.Snapshot, *screen.Changes, error) {
+	if list := before.List(d.List.ID); r.Backfill && list != nil {
+		newest := list.Current().PublishedOn
+		if d.Publication.PublishedOn < newest || d.given && d.Publication.PublishedOn == newest {
+			return s.Backfill(d.List, d.Publication)
+		}
 	}
 	merged, changes, err := s.Merge(d.List, d.Publication)
 	if errors.Is(err, screen.ErrSuperseded) && !r.Backfill {
@@ -428,18 +560,14 @@ func (r *run) merge(s *screen.Snapshot, d *Document) (*screen.Snapshot, *screen.
 
 // guard stops a publication that breaches the limits of its list, unless that is
 // released: by the operator, or by the publisher's own word that what is missing
-// was removed. It judges a publication once for what the list held before.
+// was removed. It judges a publication once: what the list held before is the same
+// at each try to publish.
 func (r *run) guard(ctx context.Context, report *Report, before *screen.Snapshot, d *Document, changes *screen.Changes) error {
 	if changes.Unchanged {
 		return nil
 	}
-	var base screen.Digest
-	if list := before.List(d.List.ID); list != nil {
-		base = list.Current().Digest
-	}
-	if d.judged == nil || d.judged.base != base {
+	if d.judged == nil {
 		d.judged = r.judge(ctx, before, d, changes)
-		d.judged.base = base
 	}
 	report.Released = cmp.Or(d.judged.released, report.Released)
 	if d.judged.held != nil {
@@ -450,9 +578,8 @@ func (r *run) guard(ctx context.Context, report *Report, before *screen.Snapshot
 
 // A judgement is what the guard makes of a publication.
 type judgement struct {
-	base     screen.Digest // of the publication before
-	held     *heldError    // nil if it may pass
-	released string        // why it may, "" if there was nothing to release
+	held     *heldError // nil if it may pass
+	released string     // why it may, "" if there was nothing to release
 }
 
 func (r *run) judge(ctx context.Context, before *screen.Snapshot, d *Document, changes *screen.Changes) *judgement {
@@ -471,7 +598,9 @@ func (r *run) judge(ctx context.Context, before *screen.Snapshot, d *Document, c
 	if r.Release {
 		return &judgement{released: "by the operator: " + held.held.Why}
 	}
-	if !slices.ContainsFunc(breaches, func(b breach) bool { return !b.removal }) {
+	// Not every publisher tells what it removed.
+	list, err := Lookup(d.List.ID)
+	if err == nil && list.archive != nil && !slices.ContainsFunc(breaches, func(b breach) bool { return !b.removal }) {
 		word, err := r.removed(ctx, before, d, changes)
 		if err == nil {
 			return &judgement{released: word + ": " + held.held.Why}
@@ -493,9 +622,6 @@ func (r *run) hold(ctx context.Context, current *screen.Snapshot, known screen.V
 	}
 	known.Held = &held.held
 	if recordErr := r.store.Verify(ctx, current, map[screen.ListID]screen.Verification{held.list: known}); recordErr != nil {
-		if errors.Is(recordErr, screen.ErrConflict) {
-			return recordErr
-		}
 		return fmt.Errorf("%w (and it could not be recorded for the servers: %w)", err, recordErr)
 	}
 	return err
@@ -510,6 +636,9 @@ func (r *run) reconcile(ctx context.Context, d *Document, second Source) string 
 	}
 	if a, b := d.Publication.PublishedOn, other.Publication.PublishedOn; a != b {
 		return fmt.Sprintf("it cannot be reconciled: it is of %s, %s of %s", a, other.source, b)
+	}
+	if other.Publication.Digest == d.Publication.Digest {
+		return fmt.Sprintf("it cannot be reconciled with %s: it is the same document", other.source)
 	}
 	mine, theirs := rows(d.Publication), rows(other.Publication)
 	var only []string
@@ -555,15 +684,13 @@ func sortedRows(set map[row]bool) []row {
 
 // compared takes back that an unchanged file was compared with its publisher
 // now: who reads the same file again and again learns nothing of the publisher.
-// A file that was written since the snapshot was published counts from then on.
-func (d *Document) compared(current *screen.Snapshot, known screen.Verification, verified map[screen.ListID]screen.Verification) {
+// A file that was written since counts from then on.
+func (d *Document) compared(known screen.Verification, verified map[screen.ListID]screen.Verification) {
 	v, ok := verified[d.List.ID]
 	switch {
 	case !ok || d.written.IsZero():
-	case d.written.After(current.CreatedAt):
-		if d.written.Before(v.At) {
-			v.At = d.written
-		}
+	case d.written.After(known.At) && !d.written.After(d.read):
+		v.At = d.written
 		verified[d.List.ID] = v
 	case known.Held != nil:
 		// It is the publication that is served: nothing is held any more.

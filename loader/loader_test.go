@@ -3,7 +3,10 @@ package loader
 import (
 	"context"
 	"fmt"
+	"io"
 	"maps"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,6 +15,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"walletscreen/loader/fetch"
 	"walletscreen/screen"
 )
 
@@ -156,7 +163,7 @@ func TestGuard(t *testing.T) {
 		{name: "grows by more", on: today, rows: 31, entries: 60, held: "11 rows are new, 20 were there: more than 50 %"},
 		{name: "a tenth is gone", on: today, rows: 18, entries: 60},
 		{name: "more than a tenth is gone", on: today, rows: 17, entries: 60, held: "3 of 20 rows are gone, more than 10 %"},
-		{name: "the canary is gone", on: today, rows: 20, entries: 60, without: []int{7}, held: "has stood there for years is gone, of Mallory (1)"},
+		{name: "the canary is gone", on: today, rows: 20, entries: 60, without: []int{7}, held: "has stood there for years is not there, of party 1"},
 		{name: "too few rows", on: today, rows: 4, entries: 60, held: "4 rows, fewer than the 5"},
 		{name: "too many rows", on: today, rows: 101, entries: 60, held: "101 rows, more than the 100"},
 		{name: "too few entries", on: today, rows: 20, entries: 49, held: "49 entries, fewer than the 50"},
@@ -225,6 +232,125 @@ func TestFirstHeld(t *testing.T) {
 	}
 }
 
+// TestFirstWithoutCanary holds a first publication in which a row is missing that
+// has stood there for years. Released, it is not asked for any more.
+func TestFirstWithoutCanary(t *testing.T) {
+	small(t)
+	m := newMemory()
+	day := time.Now().UTC().AddDate(0, 0, -3)
+	options := Options{Sources: []Source{from(sdn, file(t, sdnText(day, 20, 60, 7)))}}
+	if r := load(t, m, options); r.Outcome != Held || !strings.Contains(r.Err.Error(), "for years") {
+		t.Errorf("%s, %v; want held", r.Outcome, r.Err)
+	}
+	options.Release = true
+	if r := load(t, m, options); r.Outcome != Published {
+		t.Errorf("released: %s, %v", r.Outcome, r.Err)
+	}
+	if r := load(t, m, Options{Sources: []Source{from(sdn, file(t, sdnText(day.AddDate(0, 0, 1), 21, 60, 7)))}}); r.Outcome != Published {
+		t.Errorf("the next: %s, %v", r.Outcome, r.Err)
+	}
+	// A row that is listed under another symbol is not gone.
+	m = newMemory()
+	for n, text := range []string{sdnText(day, 20, 60), strings.ReplaceAll(sdnText(day.AddDate(0, 0, 1), 20, 60), "<id><uid>100007</uid><idType>Digital Currency Address - ETH", "<id><uid>100007</uid><idType>Digital Currency Address - USDT")} {
+		if r := load(t, m, Options{Sources: []Source{from(sdn, file(t, text))}}); r.Outcome != Published {
+			t.Errorf("publication %d: %s, %v", n, r.Outcome, r.Err)
+		}
+	}
+}
+
+// TestIncomplete holds a publication in which something is missing by its own word.
+func TestIncomplete(t *testing.T) {
+	small(t)
+	i := slices.IndexFunc(registry, func(r Registered) bool { return r.ID == sdn })
+	parse := registry[i].parse
+	registry[i].parse = func(documents []io.Reader) (*screen.Publication, error) {
+		pub, err := parse(documents)
+		pub.Incomplete = "its second half"
+		return pub, err
+	}
+	if r := load(t, newMemory(), Options{Sources: []Source{from(sdn, file(t, sdnText(time.Now().UTC(), 20, 60)))}}); r.Outcome != Held || !strings.Contains(r.Err.Error(), "its second half") {
+		t.Errorf("%s, %v", r.Outcome, r.Err)
+	}
+}
+
+// TestSmallGrowth: of a list of few rows many more are a few.
+func TestSmallGrowth(t *testing.T) {
+	small(t)
+	m := newMemory()
+	day := time.Now().UTC().AddDate(0, 0, -3)
+	load(t, m, Options{Sources: []Source{from(sdn, file(t, sdnText(day, 7, 60, 1, 2)))}})
+	if r := load(t, m, Options{Sources: []Source{from(sdn, file(t, sdnText(day.AddDate(0, 0, 1), 8, 60)))}}); r.Outcome != Published || len(r.Changes[0].Listed) != 3 {
+		t.Errorf("%s, %v", r.Outcome, r.Err)
+	}
+}
+
+// TestEmpty: no entries are never a publication, no addresses only of lists that
+// are known to have none.
+func TestEmpty(t *testing.T) {
+	i := slices.IndexFunc(registry, func(r Registered) bool { return r.ID == sdn })
+	before := registry[i]
+	t.Cleanup(func() { registry[i] = before })
+	for _, test := range []struct {
+		records  int
+		mayBe    bool
+		accepted bool
+	}{{0, true, false}, {60, true, true}, {60, false, false}} {
+		registry[i].limits.mayBeEmpty = test.mayBe
+		registry[i].parse = func([]io.Reader) (*screen.Publication, error) { return &screen.Publication{Records: test.records}, nil }
+		if _, err := Read(t.Context(), from(sdn, file(t, "<sdnList/>")), new(fetch.Fetcher)); (err == nil) != test.accepted {
+			t.Errorf("%+v: %v", test, err)
+		}
+	}
+}
+
+// TestPublishedOn: what says of which date a publication is.
+func TestPublishedOn(t *testing.T) {
+	const document, operator, today screen.Date = 20250101, 20250202, 20261108
+	modified, read := time.Date(2025, 3, 3, 0, 0, 0, 0, time.UTC), today.Time()
+	for _, test := range []struct {
+		document, operator screen.Date
+		modified           time.Time
+		fetched            bool
+		want               screen.Date // 0 for an error
+	}{
+		{document, 0, modified, true, document},
+		{document, document, modified, true, document},
+		{document, operator, modified, true, 0},
+		{0, operator, modified, true, operator},
+		{0, 0, modified, true, 20250303},
+		{0, 0, modified, false, today}, // the time of a file says nothing of its content
+		{0, 0, time.Time{}, true, today},
+	} {
+		if got, err := publishedOn(test.document, test.operator, test.modified, test.fetched, read); got != test.want || (err == nil) != (test.want != 0) {
+			t.Errorf("%+v: %s, %v", test, got, err)
+		}
+	}
+}
+
+// TestMetrics observes a list that is held, fails, and is well again.
+func TestMetrics(t *testing.T) {
+	m := NewMetrics(prometheus.NewRegistry())
+	for i, step := range []struct {
+		report           Report
+		held, unexpected float64
+		good             bool
+	}{
+		{Report{List: sdn, Outcome: Held, Source: "x", Size: 3, Unexpected: map[string]int{"a": 1, "b": 2}}, 1, 3, false},
+		{Report{List: sdn, Outcome: Failed}, 1, 3, false},
+		{Report{List: sdn, Outcome: Unchanged, Source: "x"}, 0, 3, true}, // nothing came
+		{Report{List: sdn, Outcome: Published, Source: "x", Size: 3}, 0, 0, true},
+	} {
+		m.Observe(&step.report)
+		held, unexpected, good := testutil.ToFloat64(m.held.WithLabelValues(string(sdn))), testutil.ToFloat64(m.unexpected.WithLabelValues(string(sdn))), testutil.ToFloat64(m.lastGood.WithLabelValues(string(sdn)))
+		if held != step.held || unexpected != step.unexpected || (good > 0) != step.good {
+			t.Errorf("step %d: held %v, unexpected %v, last good %v", i, held, unexpected, good)
+		}
+	}
+	if n := testutil.ToFloat64(m.bytes.WithLabelValues(string(sdn))); n != 6 {
+		t.Errorf("%v bytes", n)
+	}
+}
+
 // TestHeldWithdrawn: the publisher puts the publication back that is served, so
 // nothing is held any more.
 func TestHeldWithdrawn(t *testing.T) {
@@ -274,6 +400,7 @@ func TestReconcile(t *testing.T) {
 		{"one row less", sdnText(day, 20, 60, 4), "1 rows stand in document alone, the first of party 1"},
 		{"one row more", sdnText(day, 21, 60), "1 rows stand in document alone, the first of party 1"},
 		{"another date", sdnText(day.AddDate(0, 0, -1), 20, 60), "cannot be reconciled"},
+		{"the same document", sdnText(day, 20, 60), "it is the same document"},
 		{"a page", "<html><title>Maintenance</title></html>", "cannot be reconciled"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -284,6 +411,17 @@ func TestReconcile(t *testing.T) {
 				t.Errorf("%s, %v; want held: %q", r.Outcome, r.Err, test.held)
 			}
 		})
+	}
+	if _, err := Run(t.Context(), newMemory(), Options{Sources: []Source{from("own", "own.csv")}, Deltas: []Source{{List: sdn}}}); err == nil {
+		t.Error("a delta file of a list that is not loaded is no error")
+	}
+	own := file(t, "address\n0x1111111111111111111111111111111111111111\n")
+	reports, err := Run(t.Context(), newMemory(), Options{
+		Sources:   []Source{from(sdn, file(t, sdnText(day, 20, 60))), from("own", own)},
+		Reconcile: []Source{from(sdn, file(t, sdnText(day, 20, 55)))},
+	})
+	if err != nil || reports[0].Outcome != Published || reports[1].Outcome != Published {
+		t.Errorf("the second document is of one of two lists: %+v, %v", reports, err)
 	}
 	if _, err := Run(t.Context(), newMemory(), Options{Sources: []Source{from("own", "own.csv")}, Reconcile: []Source{from(sdn, "sdn.xml")}}); err == nil {
 		t.Error("a second document of a list that is not loaded is no error")
@@ -319,6 +457,26 @@ func TestBackfill(t *testing.T) {
 	}
 	if v := m.verification(sdn); !v.At.Equal(at.At) {
 		t.Error("history counts as compared with the publisher")
+	}
+}
+
+// TestBackfillOfOneDate: what an operator puts into the history does not change what
+// is listed now, also if it is of the same date.
+func TestBackfillOfOneDate(t *testing.T) {
+	small(t)
+	day := time.Now().UTC().AddDate(0, 0, -10)
+	first, second := file(t, sdnText(day, 20, 60)), file(t, sdnText(day, 21, 60))
+	inOrder := newMemory()
+	if r := load(t, inOrder, Options{Sources: []Source{from(sdn, first), from(sdn, second)}, Backfill: true}); r.Outcome != Published || inOrder.current.List(sdn).Current().Rows != 21 {
+		t.Fatalf("both into an empty store: %s, %v", r.Outcome, r.Err)
+	}
+	m := newMemory()
+	load(t, m, Options{Sources: []Source{from(sdn, second)}})
+	if r := load(t, m, Options{Sources: []Source{from(sdn, first)}, Backfill: true}); r.Outcome != Published || m.current.Digest() != inOrder.current.Digest() {
+		t.Errorf("%s, %v: %d rows are listed now, want 21", r.Outcome, r.Err, m.current.List(sdn).Current().Rows)
+	}
+	if r := load(t, m, Options{Sources: []Source{from(sdn, second)}, Backfill: true}); r.Outcome != Unchanged {
+		t.Errorf("the newest again: %s, %v", r.Outcome, r.Err)
 	}
 }
 
@@ -360,11 +518,21 @@ func TestSameFileAgain(t *testing.T) {
 	if at := m.verified["own"].At; time.Since(at) > time.Minute {
 		t.Error("the operator's own file again does not count")
 	}
+	written(time.Now().Add(time.Hour))
+	load(Unchanged)
+	if at := m.verified[sdn].At; !at.Equal(hourAgo) {
+		t.Errorf("a file from the future counts as compared at %s, was %s", at, hourAgo)
+	}
 	since := time.Now().Add(-10 * time.Minute).UTC().Truncate(time.Millisecond)
 	written(since)
 	load(Unchanged)
 	if at := m.verified[sdn].At; !at.Equal(since) {
 		t.Errorf("a file written anew counts as compared at %s, want when it was written, %s", at, since)
+	}
+	written(since.Add(-time.Minute))
+	load(Unchanged)
+	if at := m.verified[sdn].At; !at.Equal(since) {
+		t.Errorf("a file written before the last one counts as compared at %s, was %s", at, since)
 	}
 }
 
@@ -404,6 +572,77 @@ func TestParseSource(t *testing.T) {
 		if err != nil && strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("ParseSource(%q): the error repeats a secret: %v", test.text, err)
 		}
+	}
+}
+
+// TestValidate refuses what is known to be wrong before anything is read.
+func TestValidate(t *testing.T) {
+	stdin, own := from("house", "-"), from("own", "own.csv")
+	for name, test := range map[string]struct {
+		options Options
+		want    string
+	}{
+		"nothing":                {Options{}, "nothing to load"},
+		"reconcile another":      {Options{Sources: []Source{own}, Reconcile: []Source{from(sdn, "sdn.xml")}}, "us-ofac-sdn is not among those to load"},
+		"delta of another":       {Options{Sources: []Source{own}, Deltas: []Source{from(sdn, "delta.xml")}}, "us-ofac-sdn is not among those to load"},
+		"delta of what has none": {Options{Sources: []Source{own}, Deltas: []Source{from("own", "delta.xml")}}, "nothing is known of files"},
+		"standard input twice":   {Options{Sources: []Source{stdin, from("own", "-")}}, "standard input"},
+		"standard input again":   {Options{Sources: []Source{stdin}, Every: time.Hour}, "standard input"},
+		"standard input":         {Options{Sources: []Source{stdin, own}}, ""},
+		"delta":                  {Options{Sources: []Source{{List: sdn}}, Deltas: []Source{{List: sdn}}}, ""},
+	} {
+		if err := test.options.Validate(); (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: %v, want %q", name, err, test.want)
+		}
+	}
+}
+
+// TestTimeout says of a list that took too long how long it was given, whatever
+// was being done just then.
+func TestTimeout(t *testing.T) {
+	silent := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
+	defer silent.Close()
+	if r := load(t, newMemory(), Options{Sources: []Source{from(sdn, silent.URL)}, Timeout: 50 * time.Millisecond}); r.Outcome != Failed || !strings.Contains(r.Err.Error(), "not done after 50ms") {
+		t.Errorf("%s, %v", r.Outcome, r.Err)
+	}
+}
+
+// TestUndatedHistory reads a document that does not say its date: it is of today,
+// and the history has no use for it.
+func TestUndatedHistory(t *testing.T) {
+	m := newMemory()
+	own := file(t, "address\n0x1111111111111111111111111111111111111111\n")
+	if r := load(t, m, Options{Sources: []Source{from("own", own)}, Backfill: true}); r.Outcome != Failed || !strings.Contains(r.Err.Error(), "LIST@DATE") {
+		t.Errorf("%s, %v", r.Outcome, r.Err)
+	}
+	dated := Source{List: "own", Documents: []string{own}, PublishedOn: 20250226}
+	if r := load(t, m, Options{Sources: []Source{dated}, Backfill: true}); r.Outcome != Published {
+		t.Errorf("%s, %v", r.Outcome, r.Err)
+	}
+}
+
+// TestTogether joins what several documents say.
+func TestTogether(t *testing.T) {
+	parse := together(func(r io.Reader) (*screen.Publication, error) {
+		text, err := io.ReadAll(r)
+		pub := &screen.Publication{PublishedOn: 20250226, Records: 1, Unexpected: map[string]int{"x": 1}}
+		switch uid := string(text); uid {
+		case "half":
+			pub.Incomplete = "its second page"
+		case "later":
+			pub.PublishedOn++
+			fallthrough
+		default:
+			pub.Parties = []screen.PublishedParty{{UID: uid}}
+		}
+		return pub, err
+	})
+	pub, err := parse([]io.Reader{strings.NewReader("later"), strings.NewReader("half"), strings.NewReader("one")})
+	if err != nil || pub.PublishedOn != 20250227 || pub.Records != 3 || len(pub.Parties) != 2 || pub.Incomplete != "its second page" || pub.Unexpected["x"] != 3 {
+		t.Errorf("%+v, %v", pub, err)
+	}
+	if _, err := parse([]io.Reader{strings.NewReader("one"), strings.NewReader("one")}); err == nil {
+		t.Error("a party that stands in two documents is no error")
 	}
 }
 
@@ -467,5 +706,14 @@ func TestDocumentation(t *testing.T) {
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("the page has\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// TestLoneCSV gives sdn.csv without its comments: an operator learns what is missing.
+func TestLoneCSV(t *testing.T) {
+	name := file(t, "36,\"AEROCARIBBEAN AIRLINES\",-0- ,\"CUBA\",-0- ,-0- ,-0- ,-0- ,-0- ,-0- ,-0- ,-0- \r\n")
+	r := load(t, newMemory(), Options{Sources: []Source{from(sdn, name)}})
+	if r.Outcome != Failed || !strings.Contains(r.Err.Error(), "give sdn.csv + sdn_comments.csv") {
+		t.Errorf("%s, %v", r.Outcome, r.Err)
 	}
 }

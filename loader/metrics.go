@@ -45,29 +45,26 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	return m
 }
 
-// Observe counts the reports of one run.
-func (m *Metrics) Observe(reports []Report) {
+// Observe counts the report of one import.
+func (m *Metrics) Observe(r *Report) {
 	at := float64(time.Now().UnixMilli()) / 1000
-	for i := range reports {
-		r := &reports[i]
-		list := string(r.List)
-		m.imports.WithLabelValues(list, string(r.Outcome)).Inc()
-		m.lastRun.WithLabelValues(list).Set(at)
-		m.bytes.WithLabelValues(list).Add(float64(r.Size))
-		m.duration.WithLabelValues(list).Observe(r.Took.Seconds())
-		switch r.Outcome {
-		case Held:
-			m.held.WithLabelValues(list).Set(1)
-		case Published, Unchanged, NotDue:
-			m.held.WithLabelValues(list).Set(0)
-			m.lastGood.WithLabelValues(list).Set(at)
+	list := string(r.List)
+	m.imports.WithLabelValues(list, string(r.Outcome)).Inc()
+	m.lastRun.WithLabelValues(list).Set(at)
+	m.bytes.WithLabelValues(list).Add(float64(r.Size))
+	m.duration.WithLabelValues(list).Observe(r.Took.Seconds())
+	switch r.Outcome {
+	case Held:
+		m.held.WithLabelValues(list).Set(1)
+	case Published, Unchanged, NotDue:
+		m.held.WithLabelValues(list).Set(0)
+		m.lastGood.WithLabelValues(list).Set(at)
+	}
+	if r.Source != "" && r.Size > 0 {
+		n := 0
+		for _, count := range r.Unexpected {
+			n += count
 		}
-		if r.Source != "" && r.Size > 0 {
-			n := 0
-			for _, count := range r.Unexpected {
-				n += count
-			}
-			m.unexpected.WithLabelValues(list).Set(float64(n))
-		}
+		m.unexpected.WithLabelValues(list).Set(float64(n))
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -37,7 +38,14 @@ type Document struct {
 	// list, which is nowhere else.
 	written time.Time
 	size    int64 // bytes that came
+	given   bool  // an operator said where it is
+	dated   bool  // its date is not merely that on which it was read
 	judged  *judgement
+	// passedOver is why the publisher's locations before this one were not taken.
+	passedOver error
+	// elsewhere says that this was another location than that of the publication that
+	// is served, after the first failed.
+	elsewhere bool
 }
 
 // verification is what the document proves, once it is in a snapshot.
@@ -48,6 +56,12 @@ func (d *Document) verification() screen.Verification {
 // errNotModified says that the publisher has nothing newer than what a snapshot
 // holds.
 var errNotModified = errors.New("not modified")
+
+// An unreadableError says that a document came that is of a form of the list, and
+// that it cannot be read.
+type unreadableError struct{ error }
+
+func (e *unreadableError) Unwrap() error { return e.error }
 
 // Read reads one publication, whole or not at all: its documents are read to their
 // ends and the checksums of archives hold.
@@ -60,32 +74,43 @@ func Read(ctx context.Context, src Source, f *fetch.Fetcher) (*Document, error) 
 }
 
 // read reads one publication from where the source says, or from the first of the
-// publisher's locations that has one which accept takes. known is what the
-// snapshot at hand was last compared with: a publisher that has nothing newer
-// ends it with errNotModified.
-func (r *Registered) read(ctx context.Context, src Source, f *fetch.Fetcher, known screen.Verification, accept func(*Document) error) (*Document, error) {
+// publisher's locations that has one which accept takes; accept says whether it is
+// news. known is what the snapshot at hand was last compared with: a publisher that
+// has nothing newer ends it with errNotModified, beside a document that says where.
+func (r *Registered) read(ctx context.Context, src Source, f *fetch.Fetcher, known screen.Verification, accept func(*Document) (news bool, err error)) (*Document, error) {
 	locations := r.Locations
 	if len(src.Documents) > 0 {
 		locations = [][]string{src.Documents}
 	}
 	if len(locations) == 0 {
-		return nil, fmt.Errorf("list %s: no source given, and no publisher's address to read it from", r.ID)
+		return nil, fmt.Errorf("list %s: no source given, and no publisher's address to read it from: %s", r.ID, r.Note)
 	}
 	var failures []error
+	unread := false
 	for _, documents := range locations {
 		d, err := r.readFrom(ctx, documents, src.PublishedOn, f, known)
 		if err == nil && len(src.Documents) == 0 {
 			d.archive = r.archive
 		}
+		news := err == nil
 		if err == nil && accept != nil {
-			if err = accept(d); err != nil {
+			if news, err = accept(d); err != nil {
 				err = fmt.Errorf("%s: %w", d.source, err)
 			}
 		}
+		same := errors.Is(err, errNotModified) || err == nil && !news
+		if same && unread {
+			// What could not be read before may be newer.
+			err = fmt.Errorf("%s: it has nothing newer than what is loaded", d.source)
+		}
 		if err == nil || errors.Is(err, errNotModified) {
+			d.passedOver = errors.Join(failures...)
 			return d, err
 		}
 		failures = append(failures, err)
+		if _, is := errors.AsType[*unreadableError](err); is {
+			unread = true
+		}
 		if ctx.Err() != nil {
 			break
 		}
@@ -100,6 +125,7 @@ func (r *Registered) readFrom(ctx context.Context, locations []string, on screen
 	var names []string
 	var opened []io.Reader
 	var documents []*document.Document
+	var fromServer []int // index in documents of each of d.fetched
 	var modified time.Time
 	for _, location := range locations {
 		var validators fetch.Validators
@@ -119,7 +145,7 @@ func (r *Registered) readFrom(ctx context.Context, locations []string, on screen
 		names = append(names, file.Name)
 		doc, err := document.Open(file.Name, file.Reader, r.forms)
 		if err != nil {
-			return nil, err
+			return nil, r.explain(err)
 		}
 		defer doc.Close()
 		opened, documents = append(opened, doc), append(documents, doc)
@@ -133,6 +159,7 @@ func (r *Registered) readFrom(ctx context.Context, locations []string, on screen
 			}
 			continue
 		}
+		fromServer = append(fromServer, len(documents)-1)
 		d.fetched = append(d.fetched, screen.Fetched{
 			URL: fetchedKey(file.Name, file.Key), ETag: file.Validators.ETag, LastModified: file.Validators.LastModified, At: d.read,
 		})
@@ -140,16 +167,16 @@ func (r *Registered) readFrom(ctx context.Context, locations []string, on screen
 	d.source = strings.Join(names, between)
 	pub, err := r.parse(opened)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", d.source, err)
+		return nil, &unreadableError{fmt.Errorf("%s: %w", d.source, r.explain(err))}
 	}
 	digests := make([]byte, 0, len(documents)*sha256.Size)
 	for i, doc := range documents {
 		digest, err := doc.Digest()
 		if err != nil {
-			return nil, err
+			return nil, &unreadableError{err}
 		}
-		if i < len(d.fetched) {
-			d.fetched[i].Digest = digest
+		if n := slices.Index(fromServer, i); n >= 0 {
+			d.fetched[n].Digest = digest
 		}
 		digests = append(digests, digest[:]...)
 	}
@@ -159,16 +186,26 @@ func (r *Registered) readFrom(ctx context.Context, locations []string, on screen
 		pub.Digest = sha256.Sum256(digests)
 	}
 	pub.List = r.ID
+	d.dated = pub.PublishedOn != 0 || on != 0 || len(d.fetched) > 0 && !modified.IsZero()
 	if pub.PublishedOn, err = publishedOn(pub.PublishedOn, on, modified, len(d.fetched) > 0, d.read); err != nil {
 		return nil, fmt.Errorf("%s: %w", d.source, err)
 	}
 	// The commonest defect in this field is an empty parse taken for a success.
 	if pub.Records == 0 || len(pub.Parties) == 0 && !r.limits.mayBeEmpty {
-		return nil, fmt.Errorf("%s: no digital currency addresses in %d entries: this is not the list it should be", d.source, pub.Records)
+		return nil, &unreadableError{fmt.Errorf("%s: no digital currency addresses in %d entries: this is not the list it should be", d.source, pub.Records)}
 	}
 	countUnknownSymbols(pub)
 	d.Publication = pub
 	return d, nil
+}
+
+// explain adds to an error about a document of an operator's own list what such a
+// list is: the commonest mistake is a misspelt id of a published one.
+func (r *Registered) explain(err error) error {
+	if r.Kind != screen.KindInternal {
+		return err
+	}
+	return fmt.Errorf("%w (%s)", err, r.Note)
 }
 
 func now() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }

@@ -1,6 +1,8 @@
 package loader
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -86,7 +88,7 @@ var registry = []Registered{
 			canaries: []canary{
 				{"27307", "0x098B716B8Aaf21512996dC57EB0615e2383E2f96"}, // Lazarus Group, since 2022
 				{"36025", "3Lpoy53K625zVeE47ZasiG5jGkAxJ27kh1"},         // Garantex, since 2022
-				{"18647", "45ezvPejNsKYntjhyyeb7fbfzilsxYQozc5Ffseh8jPGW4JZQQVXykNTfK5uGFiij7Hp3qPv3T5HCR7F3Fnmz2mzE1aKQwo"},
+				{"26137", "149w62rY42aZBox8fGcmqNsXUzSStKeq8C"},         // Khorashadizadeh, since 2018
 			},
 		},
 		archive: ofacArchive,
@@ -279,10 +281,15 @@ func Lookup(id screen.ListID) (Registered, error) {
 	if i := slices.IndexFunc(registry, func(r Registered) bool { return r.ID == id }); i >= 0 {
 		return registry[i], nil
 	}
+	var known []string
+	for _, r := range registry {
+		known = append(known, string(r.ID))
+	}
 	return Registered{
 		List:  screen.List{ID: id, Kind: screen.KindInternal, Authority: "operator", Name: string(id)},
+		Note:  fmt.Sprintf("%q is no published list that this program knows, so it is read as an operator's own list; known: %s", string(id), strings.Join(known, ", ")),
 		forms: document.Text | document.JSON,
-		parse: single(parseOwn(id)),
+		parse: single(custom.Parse),
 		// An operator may empty half a list, not all of it by a truncated file.
 		limits: limits{shrink: 0.5},
 	}, nil
@@ -327,6 +334,7 @@ func together(parse func(io.Reader) (*screen.Publication, error)) func([]io.Read
 			for what, n := range pub.Unexpected {
 				all.Unexpected[what] += n
 			}
+			all.Incomplete = cmp.Or(all.Incomplete, pub.Incomplete)
 		}
 		return all, nil
 	}
@@ -337,22 +345,8 @@ func parseOFAC(documents []io.Reader) (*screen.Publication, error) {
 	if len(documents) == 2 {
 		return ofac.ParseCSV(documents[0], documents[1])
 	}
-	return single(ofac.Parse)(documents)
-}
-
-// parseOwn reads an operator's own list. The commonest mistake is a misspelt id
-// of a published list, so an error says what ids there are.
-func parseOwn(id screen.ListID) func(io.Reader) (*screen.Publication, error) {
-	return func(r io.Reader) (*screen.Publication, error) {
-		pub, err := custom.Parse(r)
-		if err != nil {
-			var known []string
-			for _, r := range registry {
-				known = append(known, string(r.ID))
-			}
-			return nil, fmt.Errorf("%w (%q is no published list that this program knows, so it is read as an operator's own list; known: %s)",
-				err, string(id), strings.Join(known, ", "))
-		}
-		return pub, nil
+	if d, ok := documents[0].(*document.Document); ok && d.Form() == document.Text {
+		return nil, errors.New("it is no XML; sdn.csv alone breaks off in the midst of long remarks and their addresses: give sdn.csv + sdn_comments.csv")
 	}
+	return single(ofac.Parse)(documents)
 }

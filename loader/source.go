@@ -35,7 +35,7 @@ func ParseSource(s string) (Source, error) {
 	list, date, dated := strings.Cut(head, "@")
 	src := Source{List: screen.ListID(list)}
 	if err := src.List.Validate(); err != nil {
-		return src, fmt.Errorf("source: %w", err)
+		return src, fmt.Errorf("source: %w (want LIST or LIST=LOCATION)", err)
 	}
 	if dated {
 		var err error

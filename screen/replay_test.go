@@ -150,7 +150,7 @@ func TestRealPublicationsInAnyOrder(t *testing.T) {
 	slices.SortFunc(wantPrograms, comparePrograms)
 
 	random := rand.New(rand.NewPCG(27, 0))
-	orders := 12
+	orders := 4
 	if testing.Short() {
 		orders = 3
 	}

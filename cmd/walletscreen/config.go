@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 
 	"github.com/alecthomas/kong"
 	"github.com/goccy/go-yaml"
@@ -58,13 +57,12 @@ func (c config) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, er
 		if !flag.IsSlice() {
 			return nil, fmt.Errorf("config file: key %q: want one value, not a list", flag.Name)
 		}
-		texts := make([]string, len(items))
+		// As texts: the value of a flag of texts may look like a number.
+		texts := make([]any, len(items))
 		for i, item := range items {
-			if texts[i] = fmt.Sprint(item); strings.Contains(texts[i], "\n") {
-				return nil, fmt.Errorf("config file: key %q: a value with a line end", flag.Name)
-			}
+			texts[i] = fmt.Sprint(item)
 		}
-		return strings.Join(texts, "\n"), nil
+		return texts, nil
 	}
 	return fmt.Sprint(value), nil
 }

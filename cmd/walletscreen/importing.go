@@ -23,7 +23,7 @@ import (
 
 // importFlags say what to import, and how to ask publishers for it.
 type importFlags struct {
-	Source       []string      `sep:"none" placeholder:"LIST=LOCATION" help:"A list to load, and where from: a file, an http or https URL, \"-\" for standard input; repeatable. LIST alone means the publisher's own address. None at all means every list that is loaded by default (see: walletscreen lists --known). Several of one list are imported in order of their dates. A publication of several documents is LIST=ONE + TWO. LIST@2026-11-04=LOCATION gives the date of a publication that does not say its own. A publisher's list that is read from the same file again counts as compared with its publisher when the file was last written, not when it was read. A LIST that is no published one is your own: CSV or JSON (see docs/custom-lists.md)."`
+	Source       []string      `sep:"none" placeholder:"LIST=LOCATION" help:"A list to load, and where from: a file, an http or https URL, \"-\" for standard input; repeatable, and in the variable one a line. LIST alone means the publisher's own address. None at all means every list that is loaded by default (see: walletscreen lists --known). Several of one list are imported in order of their dates. A publication of several documents is LIST=ONE + TWO. LIST@2026-11-04=LOCATION gives the date of a publication that does not say its own. A publisher's list that is read from the same file again counts as compared with its publisher when the file was last written, not when it was read. A LIST that is no published one is your own: CSV or JSON (see docs/custom-lists.md)."`
 	UserAgent    string        `default:"walletscreen" help:"What to tell publishers' servers who is asking. Some refuse programs that do not look like a browser; what to tell them is yours to decide."`
 	Proxy        string        `placeholder:"URL" help:"Proxy to fetch publications through. Without it HTTP_PROXY, HTTPS_PROXY and NO_PROXY decide."`
 	FetchTimeout time.Duration `default:"20m" help:"How long the import of one list may take, with all tries and all of the publisher's addresses."`
@@ -57,14 +57,21 @@ func (f *importFlags) options() (loader.Options, error) {
 	return o, nil
 }
 
+// parseSources parses the values of a flag. A value may be several lines: an
+// environment variable cannot be repeated.
 func parseSources(flag string, texts []string) ([]loader.Source, error) {
 	var sources []loader.Source
 	for _, text := range texts {
-		source, err := loader.ParseSource(text)
-		if err != nil {
-			return nil, usagef("%s: %v", flag, err)
+		for line := range strings.Lines(text) {
+			if line = strings.TrimSpace(line); line == "" {
+				continue
+			}
+			source, err := loader.ParseSource(line)
+			if err != nil {
+				return nil, usagef("%s: %v", flag, err)
+			}
+			sources = append(sources, source)
 		}
-		sources = append(sources, source)
 	}
 	return sources, nil
 }
@@ -129,6 +136,9 @@ func logReport(log *slog.Logger, r *loader.Report) {
 	if r.Source != "" {
 		attrs = append(attrs, "source", r.Source, "bytes", r.Size)
 	}
+	if r.PassedOver != nil {
+		attrs = append(attrs, "passed_over", r.PassedOver)
+	}
 	if r.Released != "" {
 		attrs = append(attrs, "released", r.Released)
 	}
@@ -141,7 +151,7 @@ func logReport(log *slog.Logger, r *loader.Report) {
 	switch {
 	case r.Outcome == loader.Failed || r.Outcome == loader.Held || r.Err != nil:
 		log.Error("import", attrs...)
-	case len(r.Unexpected) > 0 || r.Released != "":
+	case len(r.Unexpected) > 0 || r.Released != "" || r.PassedOver != nil:
 		log.Warn("import", attrs...)
 	case r.Outcome == loader.NotDue:
 		log.Debug("import", attrs...)

@@ -42,7 +42,7 @@ func writeKnown(w io.Writer) {
 		if l.Default {
 			standard = "yes"
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", l.ID, l.Kind, l.Authority, standard, l.Poll, l.License, from)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", l.ID, l.Kind, l.Authority, standard, briefly(l.Poll), l.License, from)
 	}
 	t.Flush()
 	for _, l := range loader.Lists() {

@@ -55,7 +55,7 @@ func writeLists(w io.Writer, res *pb.GetSnapshotResponse) {
 		if l.GetVerifiedAt() != nil {
 			verified = l.GetVerifiedAt().AsTime().Format(time.RFC3339)
 		}
-		age := l.GetAge().AsDuration().Round(time.Second).String()
+		age := briefly(l.GetAge().AsDuration().Round(time.Second))
 		if days := l.GetAge().AsDuration() / (24 * time.Hour); days >= 2 {
 			age = fmt.Sprintf("%d days", days)
 		}
@@ -86,6 +86,18 @@ func writeLists(w io.Writer, res *pb.GetSnapshotResponse) {
 	for _, n := range res.GetNotices() {
 		fmt.Fprintf(w, "\nNOTE: %s\n", n.GetMessage())
 	}
+}
+
+// briefly writes a duration without the units at its end that are nothing: 5m, not
+// 5m0s.
+func briefly(d time.Duration) string {
+	s := d.String()
+	for _, zero := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(s, zero) {
+			s = s[:len(s)-2]
+		}
+	}
+	return s
 }
 
 // writeHeld writes which publication of a list a guard stopped, if it stopped one.

@@ -36,9 +36,9 @@ func TestWriteLists(t *testing.T) {
 	})
 	want := `snapshot 7, digest ef, published 2025-11-05T12:00:00Z
 
-LIST         KIND         PUBLISHED   VERIFIED              AGE     PARTIES  ADDRESSES  UNREADABLE  DELISTED  HISTORY FROM  LAST CHANGE  SOURCE
-us-ofac-sdn  designation  2025-11-04  2025-11-05T12:00:00Z  1h0m0s  0        0          0           0         2025-10-30    +0 -0
-x            internal     2025-11-04  never                 0s      0        0          0           0         2025-11-04    +0 -0
+LIST         KIND         PUBLISHED   VERIFIED              AGE  PARTIES  ADDRESSES  UNREADABLE  DELISTED  HISTORY FROM  LAST CHANGE  SOURCE
+us-ofac-sdn  designation  2025-11-04  2025-11-05T12:00:00Z  1h   0        0          0           0         2025-10-30    +0 -0
+x            internal     2025-11-04  never                 0s   0        0          0           0         2025-11-04    +0 -0
 
 us-ofac-sdn HELD since 2025-11-05T12:00:00Z: 6 of 10 rows are gone` + "\uFFFD" + `[2J` + strings.Repeat(", and more", 20) + `
   publication of 2025-11-05 (abababababab)
@@ -48,7 +48,7 @@ own HELD since 2025-11-05T12:00:00Z: no rows
   publication (cdcdcdcdcdcd), the first of the list: nothing of it is served
   would list 0 rows, delist 0 and amend 0; read from own.csv
 
-NOT COVERED: lists that cannot be loaded; nothing is said about the addresses on them
+NOT COVERED: lists that are not loaded; nothing is said about the addresses on them
 kr-list  Seoul  A list  published as pictures  https://example.org/kr
 
 NOTE: something

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -24,13 +25,13 @@ import (
 )
 
 type loadCmd struct {
-	Every     time.Duration `placeholder:"DURATION" help:"Stay and load again after this time, for example 15m. A publisher is not asked more often than its list allows (see: walletscreen lists --known). Without it, load once: the exit code is 0 if something was published, 4 if there was nothing new, 3 if a change is held, 1 if a list failed."`
-	DryRun    bool          `help:"Print what would change, party by party, and change nothing."`
+	Every     time.Duration `placeholder:"DURATION" help:"Stay and load again after this time, for example 15m. A publisher is not asked more often than its list allows (see: walletscreen lists --known), unless the list failed or is held. Without it, load once."`
+	DryRun    bool          `help:"Print what would change, party by party, and change nothing. The exit code is that of a run that does it."`
 	Release   bool          `help:"Let through what a guard would hold in this run, such as the loss of a tenth of a list. Look at it first, with --dry-run."`
-	Backfill  bool          `help:"Put publications that are older than the newest of their list into its history: what was listed when. What is listed now does not change."`
+	Backfill  bool          `help:"Put publications that are older than the newest of their list, or that --source gives for the same date, into its history: what was listed when. What is listed now does not change."`
 	Reconcile []string      `sep:"none" placeholder:"LIST=LOCATION" help:"A second document of the same publication of a list, in another format; repeatable. A publication that does not have the same parties and addresses in both is held."`
 	Delta     []string      `sep:"none" placeholder:"LIST=LOCATION" help:"A file in which the publisher says what its publications changed (OFAC's delta files); repeatable. It dates rows that were listed before the first publication that was loaded, and releases a held change whose removals it names."`
-	Format    string        `enum:"text,json" default:"text" help:"Format of the report: ${enum}. json is one object for each run."`
+	Format    string        `enum:"text,json" default:"text" help:"Format of the report: ${enum}. json is one object for each run, with --every for each import of a list."`
 	OpsListen string        `placeholder:"HOST:PORT" help:"Address for operators while loading --every so often: /metrics for Prometheus. Loopback only, unless --insecure."`
 	CacheDir  string        `type:"existingdir" placeholder:"DIR" help:"Directory, of this loader alone, to keep the snapshot in that was published last. If Redis loses all it has, it is published again first, with its history, and numbers go on."`
 	Insecure  bool          `help:"Allow an --ops-listen other than loopback although nothing encrypts or authenticates the connection."`
@@ -42,6 +43,10 @@ type loadCmd struct {
 // exitNothingNew is the exit code of a load that found every list unchanged.
 const exitNothingNew = 4
 
+func (loadCmd) Help() string {
+	return `Exit codes of a single run, the gravest of its lists: 0 something was published; 4 nothing new; 3 a change is held; 1 a list failed; 2 usage. With --every 0 when the loader is told to stop.`
+}
+
 func (c *loadCmd) Run(ctx context.Context, s std) error {
 	if c.Redis == "" {
 		return usagef("--redis is missing: where to publish the snapshot?")
@@ -51,6 +56,9 @@ func (c *loadCmd) Run(ctx context.Context, s std) error {
 	}
 	if c.Every > 0 && c.DryRun {
 		return usagef("--dry-run and --every exclude each other")
+	}
+	if c.Every > 0 && c.Backfill {
+		return usagef("--backfill and --every exclude each other: the history is written once")
 	}
 	if c.OpsListen != "" && c.Every == 0 {
 		return usagef("--ops-listen is for a loader that stays: it wants --every")
@@ -73,6 +81,9 @@ func (c *loadCmd) Run(ctx context.Context, s std) error {
 	if options.Deltas, err = parseSources("--delta", c.Delta); err != nil {
 		return err
 	}
+	if err := options.Validate(); err != nil {
+		return usagef("%v", err)
+	}
 	publisher, err := store.NewPublisher(store.Options{URL: c.Redis, Namespace: c.Namespace})
 	if err != nil {
 		return usagef("%v", err)
@@ -89,39 +100,42 @@ func (c *loadCmd) Run(ctx context.Context, s std) error {
 		}
 		defer stop()
 	}
-	keep := &keeper{publisher: publisher, log: s.err}
-	if c.CacheDir != "" {
-		keep.cache = &store.Cache{Dir: c.CacheDir}
-	}
-	publisher.Release = c.Release
-	for {
-		code := c.kept(ctx, keep, loaderStore{publisher, false}, options, metrics, s)
-		if c.Every == 0 {
-			if code != exitOK {
-				return exitCode(code)
-			}
-			return nil
-		}
-		// One run is what an operator released; the next is judged anew.
-		options.Release, publisher.Release = false, false
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(c.Every):
-		}
-	}
-}
-
-// kept is once with what was kept put back before, and what came of it kept.
-func (c *loadCmd) kept(ctx context.Context, keep *keeper, to loader.Store, options loader.Options, metrics *loader.Metrics, s std) int {
+	var to loader.Store = loaderStore{publisher, false}
 	if !c.DryRun {
-		if err := keep.restore(ctx); err != nil {
-			fmt.Fprintln(s.err, "walletscreen load:", err)
-			return exitFailure
+		keep := &keeper{loaderStore: loaderStore{publisher, false}, log: s.err}
+		if c.CacheDir != "" {
+			keep.cache = &store.Cache{Dir: c.CacheDir}
 		}
-		defer keep.save(ctx)
+		keep.open()
+		to = keep
 	}
-	return c.once(ctx, to, options, metrics, s)
+	// What an operator released is the first import of each list.
+	var loaded sync.Map // those that had it
+	publisher.Release = func(id screen.ListID) bool {
+		_, again := loaded.Load(id)
+		return c.Release && !again
+	}
+	if c.Every > 0 {
+		shown := map[screen.ListID]screen.Digest{}
+		return loader.Stay(ctx, to, options, func(r *loader.Report) {
+			loaded.Store(r.List, true)
+			metrics.Observe(r)
+			// What is held stays so for hours: once is enough for all of it.
+			again := r.Held != nil && r.Held.Digest == shown[r.List]
+			if r.Held != nil {
+				shown[r.List] = r.Held.Digest
+			}
+			c.show([]loader.Report{*r}, again, s)
+		})
+	}
+	reports, err := loader.Run(ctx, to, options)
+	if err != nil {
+		return err
+	}
+	if code := c.show(reports, false, s); code != exitOK {
+		return exitCode(code)
+	}
+	return nil
 }
 
 // serveMetrics serves the loader's metrics until stop is called.
@@ -142,16 +156,12 @@ func serveMetrics(address string, metrics prometheus.Gatherer, s std) (stop func
 	return func() { _ = h.Close() }, nil
 }
 
-// once runs one import and prints a line for each list. It returns the exit code.
-func (c *loadCmd) once(ctx context.Context, to loader.Store, options loader.Options, metrics *loader.Metrics, s std) int {
-	reports, err := loader.Run(ctx, to, options)
-	if err != nil {
-		fmt.Fprintln(s.err, "walletscreen load:", err)
-		return exitFailure
-	}
-	metrics.Observe(reports)
+// show prints reports, a line for each list, and returns the exit code that they
+// make together. What a held publication would change is left out if it was shown
+// before.
+func (c *loadCmd) show(reports []loader.Report, again bool, s std) int {
 	if c.Format == "json" {
-		if err := writeReports(s.out, reports, c.DryRun); err != nil {
+		if err := writeReports(s.out, reports, c.detailed(again)); err != nil {
 			fmt.Fprintln(s.err, "walletscreen load: writing the report:", err)
 			return exitFailure
 		}
@@ -162,9 +172,15 @@ func (c *loadCmd) once(ctx context.Context, to loader.Store, options loader.Opti
 		if r.Outcome == loader.NotDue {
 			continue
 		}
-		printReport(s.out, r, c.DryRun)
+		c.printReport(s.out, r, c.detailed(again))
 		if r.Err != nil {
-			fmt.Fprintf(s.err, "walletscreen load: %s: %v\n", r.Outcome, r.Err)
+			fmt.Fprintf(s.err, "walletscreen load: %s: %s\n", r.Outcome, lines(r.Err))
+		}
+		if r.Outcome == loader.Held && !c.DryRun {
+			fmt.Fprintf(s.err, "walletscreen load: list %s stays as it was; --release lets the change through\n", r.List)
+		}
+		if r.PassedOver != nil {
+			fmt.Fprintf(s.err, "walletscreen load: list %s was read from %s, for: %s\n", r.List, r.Source, lines(r.PassedOver))
 		}
 		if len(r.Unexpected) > 0 {
 			fmt.Fprintf(s.err, "walletscreen load: list %s holds what this program has no rule for: %s\n", r.List, unexpected(r.Unexpected))
@@ -191,26 +207,42 @@ func loadCode(reports []loader.Report) int {
 
 // printReport prints one line about a list, and for a dry run or a held change
 // what changes.
-func printReport(w io.Writer, r *loader.Report, dryRun bool) {
+func (c *loadCmd) printReport(w io.Writer, r *loader.Report, detailed func(*loader.Report) bool) {
 	fmt.Fprintf(w, "%s %s", r.List, r.Outcome)
 	if r.Outcome != loader.Failed {
 		n := count(r.Changes)
 		fmt.Fprintf(w, ": %d listed, %d delisted, %d amended", n.listed, n.delisted, n.amended)
 		if list := r.Snapshot.List(r.List); list != nil && (r.Outcome == loader.Published || r.Outcome == loader.Unchanged) {
-			p := list.Current()
-			fmt.Fprintf(w, "; publication of %s (%.12s), %d rows, in %s", p.PublishedOn, p.Digest, p.Rows, r.Snapshot)
+			p, which := list.Current(), ""
+			if c.Backfill {
+				which = "newest "
+			}
+			fmt.Fprintf(w, "; %spublication of %s (%.12s), %d rows, in %s", which, p.PublishedOn, p.Digest, p.Rows, r.Snapshot)
+		}
+		if h := r.Held; h != nil {
+			fmt.Fprintf(w, "; publication of %s (%.12s), read from %s", h.PublishedOn, h.Digest, printable(h.Source))
 		}
 	}
 	fmt.Fprintln(w)
 	if r.Released != "" {
 		fmt.Fprintf(w, "  released %s\n", printable(r.Released))
 	}
-	if dryRun || r.Outcome == loader.Held {
-		for _, c := range r.Changes {
-			printChanges(w, c)
+	if detailed(r) {
+		for _, changes := range r.Changes {
+			printChanges(w, changes)
 		}
 	}
 }
+
+// detailed tells of which lists the report says what changes, party by party: of
+// all in a dry run, of held ones otherwise, unless they were shown before.
+func (c *loadCmd) detailed(again bool) func(*loader.Report) bool {
+	return func(r *loader.Report) bool { return c.DryRun || r.Outcome == loader.Held && !again }
+}
+
+// lines writes an error of several lines, one a location that failed, so that each
+// is seen to belong to it.
+func lines(err error) string { return strings.ReplaceAll(err.Error(), "\n", "\n  ") }
 
 // A markedChange is a change with its sign: + listed, - delisted, ~ amended.
 type markedChange struct {
@@ -252,6 +284,7 @@ type jsonReport struct {
 	Outcome     loader.Outcome   `json:"outcome"`
 	Error       string           `json:"error,omitempty"`
 	Source      string           `json:"source,omitempty"`
+	PassedOver  string           `json:"passed_over,omitempty"` // why the publisher's addresses before that one were not taken
 	Snapshot    *jsonSnapshot    `json:"snapshot,omitempty"`
 	Publication *jsonPublication `json:"publication,omitempty"` // the newest that the snapshot holds
 	Listed      int              `json:"listed"`
@@ -294,7 +327,7 @@ type jsonChange struct {
 }
 
 // writeReports writes the reports of one run as one JSON object on one line.
-func writeReports(w io.Writer, reports []loader.Report, dryRun bool) error {
+func writeReports(w io.Writer, reports []loader.Report, detailed func(*loader.Report) bool) error {
 	lists := make([]jsonReport, 0, len(reports))
 	for i := range reports {
 		r := &reports[i]
@@ -306,6 +339,9 @@ func writeReports(w io.Writer, reports []loader.Report, dryRun bool) error {
 		if r.Err != nil {
 			j.Error = r.Err.Error()
 		}
+		if r.PassedOver != nil {
+			j.PassedOver = r.PassedOver.Error()
+		}
 		if r.Snapshot != nil && r.Snapshot.Sequence > 0 {
 			j.Snapshot = &jsonSnapshot{r.Snapshot.Sequence, r.Snapshot.Digest().String()}
 			if list := r.Snapshot.List(r.List); list != nil {
@@ -316,7 +352,7 @@ func writeReports(w io.Writer, reports []loader.Report, dryRun bool) error {
 		if h := r.Held; h != nil {
 			j.Held = &jsonHeld{h.Since, h.PublishedOn.String(), h.Digest.String(), h.Why}
 		}
-		if dryRun || r.Outcome == loader.Held {
+		if detailed(r) {
 			for _, changes := range r.Changes {
 				for _, c := range byParty(changes) {
 					j.Changes = append(j.Changes, jsonChange{c.sign, c.UID, c.Party, c.Text, c.Symbol, c.What})

@@ -42,6 +42,7 @@ func awaited(ts *testscript.TestScript, neg bool, args []string) (*serving, *reg
 // TestScripts runs the scripts in testdata: what a person types, and what the
 // program answers.
 //
+//	$LINE                    is a line end
 //	serve NAME [FLAG...]     starts a server; $NAME is its address, $NAME_OPS the operators'
 //	redis NAME               starts a redis-server; $NAME is its URL
 //	exits CODE PROGRAM ...   runs a program, which must end with that code
@@ -56,6 +57,7 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata",
 		Setup: func(env *testscript.Env) error {
 			env.Values[servers] = map[string]*serving{}
+			env.Setenv("LINE", "\n")
 			env.Setenv("PATH", bin+string(filepath.ListSeparator)+os.Getenv("PATH"))
 			return nil
 		},

@@ -35,7 +35,7 @@ const drainTime = 10 * time.Second
 const startPatience = 3 * time.Second
 
 type storeFlags struct {
-	Redis     string `placeholder:"URL" help:"Redis that holds the snapshots: redis://[user:password@]host:port[/db], rediss:// for TLS, unix:///path for a socket. One server; Sentinel and Cluster are not offered yet."`
+	Redis     string `placeholder:"URL" help:"Redis that holds the snapshots: redis://[user:password@]host[:port][/db], unix:///path for a socket, redis+sentinel://host[:port],host[:port],.../master[/db], or redis+cluster://host[:port],host[:port],...; rediss in place of redis for TLS. Other programs on the machine can read a password in a command line: name a file that holds it, ?password_file=PATH. More parameters, joined by &: tls_ca, tls_cert, tls_key (files in PEM), tls_server_name, sentinel_user, sentinel_password_file, and db for a socket."`
 	Namespace string `default:"default" help:"Keeps installations in one Redis apart: letters, digits, dots, hyphens and underscores."`
 }
 
@@ -44,12 +44,12 @@ type serveCmd struct {
 	OpsListen  string        `default:"127.0.0.1:9464" help:"Address for operators, HOST:PORT: /metrics for Prometheus, / for a page about the lists, /debug/pprof/. Empty for none."`
 	Insecure   bool          `help:"Allow addresses other than loopback although nothing encrypts or authenticates the connection."`
 	MaxListAge time.Duration `default:"26h" help:"Time since a list was last compared with its publisher past which it cannot say that something is not listed: the server then is not ready, and answers CANNOT_SCREEN instead of NOT_LISTED. LISTED is still answered. Not enforced on builtin lists."`
-	CacheDir   string        `type:"existingdir" help:"Folder to keep the last good snapshot in, so that the server can start while Redis is down. One server, one folder."`
+	CacheDir   string        `type:"existingdir" help:"Folder, which is there already, to keep the last good snapshot in, so that the server can start while Redis is down. One server, one folder."`
 	Require    []string      `name:"require-list" placeholder:"LIST" help:"A list without which the server is not ready, and questions that name no lists cannot be answered NOT_LISTED; repeatable. Without it the server answers from whatever lists are loaded."`
 	LogFormat  string        `enum:"text,json" default:"text" help:"Format of the log on standard error: ${enum}."`
 	LogLevel   string        `enum:"debug,info,warn,error" default:"info" help:"What to log: ${enum}. debug has a line for each request, with its id and counts and never with an address."`
 
-	Refresh time.Duration `default:"1h" placeholder:"DURATION" help:"Without --redis: import the lists in this process, at once and then after each such time. 0 turns it off. While publishers cannot be reached the builtin lists are served, loudly."`
+	Refresh time.Duration `default:"1h" help:"Without --redis: import the lists in this process, at once and then after each such time. 0 turns it off. While publishers cannot be reached the builtin lists are served, loudly."`
 
 	importFlags `embed:""`
 	storeFlags  `embed:""`
@@ -86,6 +86,9 @@ func (c *serveCmd) Run(ctx context.Context, s std) error {
 		return err
 	}
 	imports.Every = c.Refresh
+	if err := imports.Validate(); err != nil {
+		return usagef("%v", err)
+	}
 	imports.Fetch.Failing = func(err error, pause time.Duration) {
 		log.Warn("a publisher does not answer as it should", "err", err, "next_try_in", pause.Round(time.Millisecond))
 	}
@@ -271,7 +274,7 @@ func (c *serveCmd) follow(ctx context.Context, group *errgroup.Group, reader *st
 	// A server that finds a snapshot at once is ready when it begins to listen.
 	first, cancel := context.WithTimeout(ctx, startPatience)
 	defer cancel()
-	if next, err := reader.Load(first); err == nil {
+	if next, err := reader.LoadAfter(first, have); err == nil {
 		changed(next)
 	} else {
 		failed(err)

@@ -24,7 +24,11 @@ func (p *parser) readCSV(text io.Reader) error {
 	for _, name := range record {
 		name = strings.TrimSpace(name)
 		if !slices.Contains(columns, name) {
-			return fmt.Errorf("line 1: %w", p.unknown(name))
+			err := p.unknown(name)
+			if strings.ContainsAny(name, ";\t") {
+				err = fmt.Errorf("%w (columns are parted by commas)", err)
+			}
+			return fmt.Errorf("line 1: %w", err)
 		}
 		if slices.Contains(header, name) {
 			return fmt.Errorf("line 1: column %q twice", name)

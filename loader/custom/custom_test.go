@@ -60,6 +60,7 @@ func TestParseRefuses(t *testing.T) {
 		{"", "the file is empty"},
 		{"wallet\n" + one + "\n", `line 1: unknown column "wallet"`},
 		{"Address\n" + one + "\n", `line 1: unknown column "Address"`},
+		{"address;party\n" + one + ";Mallory\n", "columns are parted by commas"},
 		{"party\nMallory\n", "line 1: no column address"},
 		{"address,address\n", `line 1: column "address" twice`},
 		{"address,\ufeffparty\n", "unknown column"},

@@ -161,10 +161,10 @@ func readEntity(s *xmlstream.Scanner) (*entity, error) {
 
 // part reads an element of the party, and what is in it, for addresses.
 func (e *entity) part(s *xmlstream.Scanner) error {
-	switch element := string(s.Name); element {
+	switch string(s.Name) {
 	case "remark":
 		e.attributes(s)
-		return e.texts(s, e.rows.Prose, "")
+		return e.rows.Element(s, e.rows.Prose)
 	case "publicationUrl":
 		url, err := s.Leaf()
 		if n := len(e.regulations); n > 0 && e.regulations[n-1].url == "" {
@@ -175,24 +175,8 @@ func (e *entity) part(s *xmlstream.Scanner) error {
 		"corrigendum":
 		e.attributes(s)
 		return s.Children(func() error { return e.part(s) })
-	default:
-		s.Unknown()
-		e.attributes(s)
-		// Its name may be all that says what is in it.
-		return e.texts(s, e.rows.Detail, element+";\n")
 	}
-}
-
-// texts reads all texts of the element begun last, each behind the same words. Of
-// them only the rows are kept.
-func (e *entity) texts(s *xmlstream.Scanner, read func(string), before string) error {
-	kept := s.Kept - e.rows.Kept
-	texts, err := s.Texts()
-	for _, text := range texts {
-		read(before + text)
-	}
-	s.Kept = kept + e.rows.Kept
-	return err
+	return e.rows.Unknown(s)
 }
 
 // attributes reads those of the element begun last for addresses. What an

@@ -12,8 +12,8 @@
 //     title of the notice, which is as near as a reader comes without guessing.
 //   - The date is that of the page's first time element, or a line that is a date
 //     and nothing else. The rows and the party's entry begin on it.
-//   - Addresses are the lists of class "addresses" and whatever the scanner finds
-//     in the main text. A page without a main element is read whole. Navigation,
+//   - Addresses are the lists of class "addresses" and whatever package freetext
+//     takes in the main text. A page without a main element is read whole. Navigation,
 //     footers, scripts and the like are never read.
 //   - A link's target is no text. Explorer links print the address that they lead
 //     to; one that does not is counted.
@@ -31,7 +31,7 @@ import (
 
 	"golang.org/x/net/html"
 
-	"walletscreen/loader/prose"
+	"walletscreen/loader/freetext"
 	"walletscreen/screen"
 	"walletscreen/screen/address"
 )
@@ -43,7 +43,7 @@ const (
 	maxHeadings = 20      // headings that may be the title
 )
 
-// What is counted in Unexpected, beside what loader/prose counts.
+// What is counted in Unexpected, beside what package freetext counts.
 const (
 	outside  = "address outside the main text"
 	linkOnly = "link to an address that the text does not print"
@@ -324,26 +324,25 @@ func (p *page) notice() (*screen.Publication, error) {
 		p.date = dateLine(all)
 	}
 	body, links := p.rest.String(), p.restLinks
-	var rows prose.Rows
 	if p.hasMain {
 		body, links = p.main.String(), p.mainLinks
 	}
-	rows.Read(body)
+	var rows freetext.Rows
 	for _, cell := range p.cells {
-		rows.ReadCell(cell)
+		rows.Cell(cell)
 	}
-	unexpected := rows.Unexpected
-	printed := make(map[string]bool, len(rows.Addresses)) // whatever the case of letters: this is for counting only
-	for i := range rows.Addresses {
-		printed[strings.ToLower(rows.Addresses[i].Text)] = true
+	rows.Prose(body)
+	addresses := rows.Addresses()
+	counts := make(freetext.Counts)
+	rows.Count(counts)
+	printed := make(map[string]bool, len(addresses)) // whatever the case of letters: this is for counting only
+	for i := range addresses {
+		printed[strings.ToLower(addresses[i].Text)] = true
 	}
 	count := func(what, text string) {
 		for _, f := range address.Scan(text).Found {
 			if !printed[strings.ToLower(f.Text)] {
-				if unexpected == nil {
-					unexpected = map[string]int{}
-				}
-				unexpected[what]++
+				counts.Add(what)
 			}
 		}
 	}
@@ -356,17 +355,17 @@ func (p *page) notice() (*screen.Publication, error) {
 
 	title := p.name()
 	number := alertNumber(all)
-	if number == "" && len(rows.Addresses) == 0 {
+	if number == "" && len(addresses) == 0 {
 		return nil, fmt.Errorf("the page, titled %.80q, is no notice: it has neither an alert number nor an address", title)
 	}
-	pub := &screen.Publication{PublishedOn: p.date, Records: 1, Unexpected: unexpected}
-	if len(rows.Addresses) == 0 {
+	pub := &screen.Publication{PublishedOn: p.date, Records: 1, Unexpected: counts.Unexpected(nil)}
+	if len(addresses) == 0 {
 		return pub, nil
 	}
 	if title == "" {
 		return nil, errors.New("the notice has addresses and no title")
 	}
-	party := screen.PublishedParty{UID: number, Facts: screen.Facts{Name: title, URL: p.canonical}, Addresses: rows.Addresses}
+	party := screen.PublishedParty{UID: number, Facts: screen.Facts{Name: title, URL: p.canonical}, Addresses: addresses}
 	if party.UID == "" {
 		path, _, _ := strings.Cut(p.canonical, "?")
 		path = strings.TrimRight(path, "/")

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"os"
-	"reflect"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -12,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"walletscreen/loader/fbi"
-	"walletscreen/loader/prose"
+	"walletscreen/loader/parsertest"
 	"walletscreen/screen"
 	"walletscreen/screen/address"
 )
@@ -25,15 +24,6 @@ const (
 	btc   = "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa"
 )
 
-func fixture(t testing.TB, name string) string {
-	t.Helper()
-	b, err := os.ReadFile("testdata/" + name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
-}
-
 func TestParse(t *testing.T) {
 	for name, want := range map[string]*screen.Publication{
 		"announcement.html": {
@@ -45,17 +35,17 @@ func TestParse(t *testing.T) {
 				Addresses: []screen.PublishedAddress{
 					{Text: ones, ListedOn: 20260228},
 					{Text: eip55, ListedOn: 20260228},
-					{Text: btc, Symbol: "Bitcoin", ListedOn: 20260228},
-					{Text: twos, Symbol: "Bitcoin", ListedOn: 20260228},
 					{Text: eip55[:41] + "D", ListedOn: 20260228},
 					{Text: "4Nd1mBQtrMJVYVfKf2PJy9NZUZdTAsp7D4xWLs4gDB4T", ListedOn: 20260228},
+					{Text: btc, Symbol: "Bitcoin", ListedOn: 20260228},
+					{Text: twos, Symbol: "Bitcoin", ListedOn: 20260228},
 				},
 			}},
 			Unexpected: map[string]int{
-				prose.Misprint:                  1,
-				prose.Unread:                    2, // the transaction, and the one that only its list makes an address
-				"address outside the main text": 1,
-				"link to an address that the text does not print": 1,
+				"misprinted address kept as printed: checksum":           1,
+				"unreadable run where addresses stand: ambiguous_32byte": 1, // the transaction
+				"address outside the main text":                          1,
+				"link to an address that the text does not print":        1,
 			},
 		},
 		"release.html": {
@@ -78,7 +68,7 @@ func TestParse(t *testing.T) {
 			}},
 		},
 	} {
-		for dress, in := range map[string]string{"as it is": fixture(t, name), "CRLF": strings.ReplaceAll(fixture(t, name), "\n", "\r\n")} {
+		for dress, in := range map[string]string{"as it is": parsertest.Fixture(t, name), "CRLF": strings.ReplaceAll(parsertest.Fixture(t, name), "\n", "\r\n")} {
 			got, err := fbi.Parse(iotest.HalfReader(strings.NewReader(in)))
 			if err != nil {
 				t.Errorf("%s, %s: %v", name, dress, err)
@@ -99,7 +89,7 @@ func TestParseWithout(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := &screen.Publication{Records: 1, Unexpected: map[string]int{prose.NoAddress: 1}}
+	want := &screen.Publication{Records: 1, Unexpected: map[string]int{"text speaks of wallets, no address found": 1}}
 	if diff := cmp.Diff(want, pub); diff != "" {
 		t.Errorf("a notice without addresses (-want +got):\n%s", diff)
 	}
@@ -147,7 +137,7 @@ func TestParsePieces(t *testing.T) {
 }
 
 func TestParseRefuses(t *testing.T) {
-	announcement := fixture(t, "announcement.html")
+	announcement := parsertest.Fixture(t, "announcement.html")
 	for _, test := range []struct{ name, in, want string }{
 		{"nothing", "", "no HTML page"},
 		{"JSON", `{"error": "no"}`, "no HTML page"},
@@ -165,10 +155,7 @@ func TestParseRefuses(t *testing.T) {
 		{"Latin-1", small("caf\xe9 " + ones), "the page is not in UTF-8"},
 		{"large", strings.Repeat(" ", 8<<20+1), "the page has more than 8388608 bytes"},
 	} {
-		pub, err := fbi.Parse(strings.NewReader(test.in))
-		if err == nil || !strings.HasPrefix(err.Error(), "fbi: ") || !strings.Contains(err.Error(), test.want) {
-			t.Errorf("%s: %+v, %v; want an error with %q", test.name, pub, err, test.want)
-		}
+		t.Run(test.name, func(t *testing.T) { parsertest.WantError(t, fbi.Parse, test.in, "fbi: ", test.want) })
 	}
 }
 
@@ -243,35 +230,12 @@ func TestSharedReleases(t *testing.T) {
 	}
 }
 
-// FuzzParse checks that what is accepted keeps the promises of a publication,
-// and is accepted the same when it comes in pieces.
 func FuzzParse(f *testing.F) {
-	f.Add([]byte(fixture(f, "announcement.html")))
-	f.Add([]byte(fixture(f, "release.html")))
+	f.Add([]byte(parsertest.Fixture(f, "announcement.html")))
+	f.Add([]byte(parsertest.Fixture(f, "release.html")))
 	f.Fuzz(func(t *testing.T, in []byte) {
-		pub, err := fbi.Parse(bytes.NewReader(in))
-		again, err2 := fbi.Parse(iotest.OneByteReader(bytes.NewReader(in)))
-		if fmt.Sprint(err) != fmt.Sprint(err2) || !reflect.DeepEqual(pub, again) {
-			t.Fatalf("whole: %v; in pieces: %v", err, err2)
-		}
-		if err != nil {
-			if pub != nil || len(err.Error()) > 8<<10 {
-				t.Fatalf("error of %d bytes, publication %v", len(err.Error()), pub)
-			}
-			return
-		}
-		if pub.Records != 1 || len(pub.Parties) > 1 {
+		if pub := parsertest.Fuzzed(t, fbi.Parse, in); pub != nil && (pub.Records != 1 || len(pub.Parties) > 1) {
 			t.Fatalf("%d records, %d parties", pub.Records, len(pub.Parties))
-		}
-		for _, p := range pub.Parties {
-			if p.UID == "" || p.Facts.Name == "" {
-				t.Fatalf("party %+v", p)
-			}
-		}
-		pub.List, pub.PublishedOn, pub.Digest = "us-fbi-ic3", 20261121, screen.Digest{1}
-		list := screen.List{ID: pub.List, Kind: screen.KindAdvisory, Authority: "FBI", Name: "list"}
-		if _, _, err := screen.Empty().Merge(list, pub); err != nil {
-			t.Fatalf("merging: %v", err)
 		}
 	})
 }

@@ -125,7 +125,8 @@ func Name(location string) string {
 }
 
 func remote(location string) bool {
-	return strings.HasPrefix(location, "http://") || strings.HasPrefix(location, "https://")
+	scheme, _, is := strings.Cut(location, "://")
+	return is && (strings.EqualFold(scheme, "http") || strings.EqualFold(scheme, "https"))
 }
 
 // Key returns a key of a location that does not reveal what Name leaves out.
@@ -143,16 +144,32 @@ func (f *Fetcher) Get(ctx context.Context, location string, known Validators) (*
 		return f.download(ctx, location, known)
 	}
 	if location == "-" {
-		return f.standardInput()
+		in := f.Stdin
+		if in == nil {
+			in = os.Stdin
+		}
+		return f.pipe(ctx, location, func() (io.ReadCloser, error) { return io.NopCloser(in), nil })
+	}
+	if scheme, _, is := strings.Cut(location, "://"); is {
+		return nil, fmt.Errorf("a URL of the scheme %.20q, want http, https or a file", scheme)
+	}
+	info, err := os.Stat(location)
+	switch {
+	case err != nil:
+		return nil, err
+	case info.IsDir():
+		return nil, fmt.Errorf("%s is not a file", location)
+	case !info.Mode().IsRegular():
+		return f.pipe(ctx, location, func() (io.ReadCloser, error) { return os.Open(location) })
 	}
 	file, err := os.Open(location)
 	if err != nil {
 		return nil, err
 	}
-	info, err := file.Stat()
-	if err != nil || info.IsDir() {
+	// It may be another by now.
+	if info, err = file.Stat(); err != nil {
 		file.Close()
-		return nil, fmt.Errorf("%s is not a file", location)
+		return nil, err
 	}
 	return &File{
 		Reader: file, Name: Name(location), Key: Key(location), Local: true, Size: info.Size(),
@@ -160,21 +177,33 @@ func (f *Fetcher) Get(ctx context.Context, location string, known Validators) (*
 	}, nil
 }
 
-// standardInput copies standard input to disk: an archive must be read at random.
-func (f *Fetcher) standardInput() (*File, error) {
-	in := f.Stdin
-	if in == nil {
-		in = os.Stdin
-	}
+// pipe copies to disk what can be read only once and in order: an archive must be
+// read at random. Nobody can end a read of a pipe that nobody writes to, so when
+// ctx ends it is left behind.
+func (f *Fetcher) pipe(ctx context.Context, location string, open func() (io.ReadCloser, error)) (*File, error) {
 	s, err := newSpool()
 	if err != nil {
 		return nil, err
 	}
-	if err := s.copy(in, f.maxSize(), func() {}); err != nil {
-		s.file.Close()
-		return nil, fmt.Errorf("reading standard input: %w", err)
+	read := make(chan error, 1)
+	go func() {
+		in, err := open()
+		if err == nil {
+			err = s.copy(in, f.maxSize(), func() {})
+			in.Close()
+		}
+		read <- err
+	}()
+	select {
+	case err = <-read:
+	case <-ctx.Done():
+		err = ctx.Err()
 	}
-	return s.finish(&File{Name: Name("-"), Key: Key("-"), Local: true}, "")
+	if err != nil {
+		s.file.Close()
+		return nil, fmt.Errorf("reading %s: %w", Name(location), err)
+	}
+	return s.finish(&File{Name: Name(location), Key: Key(location), Local: true}, "")
 }
 
 func (f *Fetcher) maxSize() int64 { return cmp.Or(f.MaxSize, 1<<30) }
@@ -240,6 +269,9 @@ func (s *spool) finish(f *File, encoding string) (*File, error) {
 }
 
 var (
+	// The reason would quote what it stumbles over: a part of a password, mostly.
+	errURL       = errors.New("a source URL that cannot be read: special characters in a user name or a password are written %2F and so on")
+	errLocation  = errors.New("redirected to what is no URL")
 	errRedirects = errors.New("redirected ten times")
 	errIdle      = errors.New("the server sends nothing any more")
 	errSilent    = errors.New("the server does not answer")
@@ -264,6 +296,8 @@ func (f *Fetcher) httpClient() *http.Client {
 			if len(via) >= 10 {
 				return errRedirects
 			}
+			// It would hold the query, and so a token, of where the redirect came from.
+			req.Header.Del("Referer")
 			if via[0].URL.Scheme == "https" && req.URL.Scheme != "https" {
 				return &downgradeError{req.URL.Scheme}
 			}
@@ -283,12 +317,13 @@ type download struct {
 	spool       *spool
 	validators  Validators // of what the spool holds
 	encoding    string
+	whole       int64 // size of the document, if a Content-Range said so
 	notModified bool
 }
 
 func (f *Fetcher) download(ctx context.Context, location string, known Validators) (*File, error) {
 	if _, err := http.NewRequestWithContext(ctx, http.MethodGet, location, nil); err != nil {
-		return nil, fmt.Errorf("source URL: %w", withoutURL(err))
+		return nil, errURL
 	}
 	s, err := newSpool()
 	if err != nil {
@@ -345,7 +380,7 @@ func (d *download) try(ctx context.Context) error {
 
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, d.location, nil)
 	if err != nil {
-		return backoff.Permanent(withoutURL(err))
+		return backoff.Permanent(errURL)
 	}
 	req.Header.Set("User-Agent", d.UserAgent)
 	// Publications come compressed; a server that encodes them once more makes
@@ -367,7 +402,7 @@ func (d *download) try(ctx context.Context) error {
 	res, err := d.httpClient().Do(req)
 	if err != nil {
 		err = withoutURL(cmp.Or(cause(ctx), err))
-		if _, out := errors.AsType[*downgradeError](err); out || errors.Is(err, errRedirects) {
+		if _, out := errors.AsType[*downgradeError](err); out || errors.Is(err, errRedirects) || errors.Is(err, errLocation) {
 			return backoff.Permanent(err)
 		}
 		return err
@@ -402,6 +437,9 @@ func (d *download) try(ctx context.Context) error {
 		// net/http itself holds an answer to the length that it declares.
 		return fmt.Errorf("the answer broke off after %d bytes: %w", d.spool.size, cmp.Or(cause(ctx), err))
 	}
+	if d.whole > 0 && d.spool.size != d.whole {
+		return fmt.Errorf("the answer ended after %d of %d bytes", d.spool.size, d.whole)
+	}
 	if d.Progress != nil && total < 0 {
 		d.Progress(d.name, d.spool.size, d.spool.size)
 	}
@@ -421,7 +459,7 @@ func (d *download) begin(res *http.Response) error {
 	if err := d.spool.restart(); err != nil {
 		return backoff.Permanent(err)
 	}
-	d.validators = validators(res)
+	d.validators, d.whole = validators(res), 0
 	switch d.encoding = strings.ToLower(res.Header.Get("Content-Encoding")); d.encoding {
 	case "", "identity", "gzip":
 		return nil
@@ -442,15 +480,24 @@ func (d *download) resumable() string {
 	return d.validators.LastModified
 }
 
-// continues reports whether a partial answer is the rest of what is here.
+// continues reports whether a partial answer is the rest of what is here, to the
+// end of the document: a server may send less than was asked for.
 func (d *download) continues(res *http.Response) bool {
-	rest, ok := strings.CutPrefix(res.Header.Get("Content-Range"), "bytes ")
-	from, _, _ := strings.Cut(rest, "-")
-	n, err := strconv.ParseInt(from, 10, 64)
 	if v := validators(res); v.ETag != "" && v.ETag != d.validators.ETag || v.LastModified != "" && v.LastModified != d.validators.LastModified {
 		return false
 	}
-	return ok && err == nil && n == d.spool.size
+	rest, ok := strings.CutPrefix(res.Header.Get("Content-Range"), "bytes ")
+	part, size, _ := strings.Cut(rest, "/")
+	from, to, _ := strings.Cut(part, "-")
+	var n [3]int64
+	for i, text := range []string{from, to, size} {
+		var err error
+		if n[i], err = strconv.ParseInt(text, 10, 64); err != nil {
+			return false
+		}
+	}
+	d.whole = n[2]
+	return ok && n[0] == d.spool.size && n[1] == d.whole-1
 }
 
 // refused is the error of an answer that is no document.
@@ -493,11 +540,14 @@ func later(res *http.Response, err error) error {
 	return fmt.Errorf("%w (%w)", err, &backoff.RetryAfterError{Duration: pause})
 }
 
-// withoutURL is an error of net/http without the URL that it repeats, with the
+// withoutURL is an error of net/http without the URLs that it repeats, with the
 // password or token that may stand there or where the publisher redirected to.
 func withoutURL(err error) error {
 	if e, ok := errors.AsType[*url.Error](err); ok {
-		return e.Err
+		err = e.Err
+	}
+	if strings.HasPrefix(err.Error(), "failed to parse Location header") {
+		return errLocation
 	}
 	return err
 }

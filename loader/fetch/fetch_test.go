@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -316,6 +317,43 @@ func TestResume(t *testing.T) {
 		text, _, err := get(t, hurried(), p.URL, Validators{})
 		want(t, text, document, err)
 	})
+	for _, short := range []string{fmt.Sprintf("%d-%d/%d", half, half+99, len(document)), fmt.Sprintf("%d-%d/*", half, half+99)} {
+		t.Run("less than the rest: "+short, func(t *testing.T) {
+			p := newPublisher(t, func(n int, w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("ETag", `"one"`)
+				switch n {
+				case 1:
+					cut(t, w, r, document, half)
+				case 2:
+					w.Header().Set("Content-Range", "bytes "+short)
+					w.WriteHeader(http.StatusPartialContent)
+					_, _ = io.WriteString(w, document[half:half+100])
+				default:
+					serve(w, r, document)
+				}
+			})
+			text, _, err := get(t, hurried(), p.URL, Validators{})
+			want(t, text, document, err)
+		})
+	}
+	t.Run("less than it says", func(t *testing.T) {
+		p := newPublisher(t, func(n int, w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("ETag", `"one"`)
+			switch n {
+			case 1:
+				cut(t, w, r, document, half)
+			case 2:
+				w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", half, len(document)-1, len(document)))
+				w.WriteHeader(http.StatusPartialContent)
+				_, _ = io.WriteString(w, document[half:half+100])
+				_ = http.NewResponseController(w).Flush() // so it has no length, and ends as it should
+			default:
+				serve(w, r, document)
+			}
+		})
+		text, _, err := get(t, hurried(), p.URL, Validators{})
+		want(t, text, document, err)
+	})
 	t.Run("nothing to resume by", func(t *testing.T) {
 		p := newPublisher(t, func(n int, w http.ResponseWriter, r *http.Request) {
 			if n == 1 {
@@ -510,6 +548,45 @@ func TestLocal(t *testing.T) {
 	wantError(t, err, "no such file")
 }
 
+// A pipe that nobody writes to is waited for until the deadline, and not longer.
+func TestSilentPipe(t *testing.T) {
+	in, out, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	defer out.Close()
+	if _, err := io.WriteString(out, document[:10]); err != nil {
+		t.Fatal(err)
+	}
+	f := hurried()
+	f.Stdin = in
+	for _, location := range []string{"-", fmt.Sprintf("/dev/fd/%d", in.Fd())} {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		_, err := f.Get(ctx, location, Validators{})
+		cancel()
+		wantError(t, err, "reading ", "deadline exceeded")
+	}
+}
+
+// A pipe is read to its end, like standard input.
+func TestPipe(t *testing.T) {
+	in, out, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	go func() {
+		_, _ = io.WriteString(out, document)
+		out.Close()
+	}()
+	text, file, err := get(t, hurried(), fmt.Sprintf("/dev/fd/%d", in.Fd()), Validators{})
+	want(t, text, document, err)
+	if !file.Local || !file.Modified.IsZero() || file.Size != int64(len(document)) {
+		t.Errorf("%+v", file)
+	}
+}
+
 // What may be secret in a location is in no error and in no name; different
 // locations have different keys all the same.
 func TestSecrets(t *testing.T) {
@@ -520,7 +597,15 @@ func TestSecrets(t *testing.T) {
 			_, _ = w.Write([]byte("address\n"))
 		case "/elsewhere":
 			http.Redirect(w, r, "http://other:hunter2@127.0.0.1:1/signed?token=hunter2", http.StatusFound)
+		case "/nowhere":
+			w.Header().Set("Location", "http://other:hunter2@%zz/signed?token=hunter2")
+			w.WriteHeader(http.StatusFound)
+		case "/on":
+			http.Redirect(w, r, "/list", http.StatusFound)
 		case "/list":
+			if strings.Contains(r.Referer(), "hunter2") {
+				t.Errorf("where it leads to is told where from: %s", r.Referer())
+			}
 			_, _ = io.WriteString(w, document)
 		default:
 			http.NotFound(w, r)
@@ -535,6 +620,10 @@ func TestSecrets(t *testing.T) {
 		"http://user:hunter2@" + host + "/short?token=hunter2",
 		"http://user:hunter2@" + host + "/missing?token=hunter2",
 		"http://user:hunter2@" + host + "/elsewhere?token=hunter2",
+		"http://user:hunter2@" + host + "/nowhere?token=hunter2",
+		"http://user:hunter2/x@" + host + "/list.csv",
+		"HTTP://user:hunter2@" + host + "/missing?token=hunter2",
+		"ftp://user:hunter2@" + host + "/list.csv",
 	} {
 		_, _, err := get(t, f, location, Validators{})
 		if err == nil {
@@ -547,6 +636,9 @@ func TestSecrets(t *testing.T) {
 	_, file, err := get(t, f, location, Validators{})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if _, _, err := get(t, f, strings.Replace(location, "/list", "/on", 1), Validators{}); err != nil {
+		t.Error(err)
 	}
 	if file.Name != "http://"+host+"/list" {
 		t.Errorf("its name is %s", file.Name)
@@ -653,11 +745,21 @@ func FuzzAnswer(f *testing.F) {
 		}
 		switch whole := string(got); {
 		case status == http.StatusOK && whole == body:
-		case status == http.StatusPartialContent && whole == first[:cutAt]+body && cutAt > 0 && strings.HasPrefix(contentRange, fmt.Sprintf("bytes %d-", cutAt)):
+		case status == http.StatusPartialContent && whole == first[:cutAt]+body && cutAt > 0 && rangeOf(contentRange) == [3]int{cutAt, len(whole) - 1, len(whole)}:
 		default:
 			t.Errorf("status %d, range %q, body %q after %q: fetched %q", status, contentRange, body, first[:cutAt], whole)
 		}
 	})
+}
+
+// rangeOf returns the numbers of a Content-Range.
+func rangeOf(header string) (n [3]int) {
+	for i, text := range strings.FieldsFunc(strings.TrimPrefix(header, "bytes "), func(r rune) bool { return r == '-' || r == '/' }) {
+		if i < len(n) {
+			n[i], _ = strconv.Atoi(text)
+		}
+	}
+	return n
 }
 
 type roundTrip func(*http.Request) (*http.Response, error)

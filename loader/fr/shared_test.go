@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"walletscreen/loader/parsertest"
 )
 
 // The remarks of the register on two parties, as the list has them: each as a
@@ -28,10 +30,10 @@ func TestRealRemarks(t *testing.T) {
 			fmt.Sprintf(`{"Identification": %q}`, remark),
 			fmt.Sprintf(`{"Identification": %q, "Commentaire": %q}`, rest, comment),
 		} {
-			pub := parseDoc(t, `{"Publications":{"DatePublication":"2026-10-01","PublicationDetail":[{"IdRegistre":1,"Nom":"x","Nature":"Personne morale",`+
+			pub := parsertest.Parse(t, Parse, `{"Publications":{"DatePublication":"2026-10-01","PublicationDetail":[{"IdRegistre":1,"Nom":"x","Nature":"Personne morale",`+
 				`"RegistreDetail":[{"TypeChamp":"IDENTIFICATION","Valeur":[`+value+`]}]}]}}`)
 			if len(pub.Parties) != 1 || pub.Unexpected != nil {
-				t.Fatalf("remark %d: %s", i+1, readable(pub))
+				t.Fatalf("remark %d: %s", i+1, parsertest.Readable(pub))
 			}
 			var got []string
 			for _, a := range pub.Parties[0].Addresses {

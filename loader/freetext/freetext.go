@@ -5,6 +5,7 @@ package freetext
 
 import (
 	"strings"
+	"unicode"
 
 	"walletscreen/screen"
 	"walletscreen/screen/address"
@@ -21,11 +22,12 @@ import (
 // A run of characters that Scan does not take is a row too, as printed, if it is
 // plainly meant as an address, so that no misprint drops what a publisher lists:
 //
-//   - an address of a kind without a checksum, or one whose checksum fails, in a
-//     text that speaks of wallets, prints other addresses, or names a currency
-//     shortly before it;
-//   - what is malformed, of an unknown network, or a key or account number, only
-//     with the name of a currency shortly before it.
+//   - an address of a kind without a checksum, one whose checksum fails, or one of
+//     0x and too few or too many digits, in a text that speaks of wallets, prints
+//     other addresses, or names a currency shortly before it;
+//   - what else is malformed, of an unknown network, or a key or account number,
+//     only with the name of a currency shortly before it;
+//   - whatever is an item of a list of addresses and could be one (Cell).
 //
 // Hexadecimal digits alone, without 0x and without the name of a currency, are
 // hashes more often than addresses and no row; nor are the numbers of companies
@@ -62,6 +64,10 @@ const (
 	misprint   = "misprinted address kept as printed: "
 	unlabeled  = "address without checksum or label kept"
 
+	// minPrinted is the length of the shortest run that is kept as printed: the
+	// shortest addresses in base58check have 25 characters.
+	minPrinted = 25
+
 	// stringCost is what holding a string takes beside its bytes, about.
 	stringCost = 64
 )
@@ -78,12 +84,34 @@ func (r *Rows) Prose(text string) {
 // nothing to count.
 func (r *Rows) Detail(text string) { r.read(text) }
 
+// Cell reads a text that is to be one address, as an item of a list of addresses
+// is: formats that need a label elsewhere need none here.
+func (r *Rows) Cell(text string) {
+	cell := address.ScanCell(text)
+	for i := range cell.Found {
+		f := &cell.Found[i]
+		r.add(f.Text, f.Tag, f.Labels...)
+	}
+	switch {
+	case cell.Other == "":
+	case len(cell.Other) >= minPrinted && len(cell.Other) <= address.MaxTextBytes && len(strings.Fields(cell.Other)) == 1:
+		if r.add(cell.Other, cell.Tag) {
+			r.note(misprint+cell.Reason.String(), cell.Other)
+		}
+	default:
+		r.note(unreadable+cell.Reason.String(), cell.Other)
+	}
+}
+
 // read reports whether the text speaks of wallets and has no address.
 func (r *Rows) read(text string) bool {
 	scanned := address.Scan(text)
 	for i := range scanned.Found {
 		f := &scanned.Found[i]
 		r.add(f.Text, f.Tag, f.Labels...)
+	}
+	if scanned.Suspicious && strings.Contains(text, wallet) {
+		scanned.Suspicious = address.Scan(withoutNames(text)).Suspicious
 	}
 	among := scanned.Suspicious || len(scanned.Found) > 0
 	for _, u := range scanned.Unread {
@@ -105,6 +133,10 @@ func (r *Rows) unread(text string, u address.Unread, among bool) bool {
 	if !among && labels == nil {
 		return false
 	}
+	if _, known := r.at[mention{text: run}]; known {
+		r.add(run, "", labels...)
+		return true
+	}
 	cell := address.ScanCell(run)
 	if labels == nil && strings.Trim(run, "0123456789abcdefABCDEF") == "" {
 		r.note(unreadable+"digits", run)
@@ -117,10 +149,16 @@ func (r *Rows) unread(text string, u address.Unread, among bool) bool {
 		r.note(unlabeled, run)
 		return true
 	}
+	if len(run) < minPrinted {
+		// The rest of a run that was split: the mark of a footnote, half a word.
+		r.note(unreadable+cell.Reason.String(), run)
+		return false
+	}
 	switch cell.Reason {
 	case address.ReasonChecksum:
 	case address.ReasonMalformed, address.ReasonUnsupportedNetwork, address.ReasonNonASCII, address.ReasonExtendedKey, address.ReasonNotAnAddress:
-		if labels == nil {
+		prefixed := strings.EqualFold(run[:2], "0x")
+		if labels == nil && !(prefixed && cell.Reason == address.ReasonMalformed) {
 			r.note(unreadable+cell.Reason.String(), run)
 			return false
 		}
@@ -152,32 +190,76 @@ func labelBefore(text string) string {
 	return label
 }
 
-func (r *Rows) add(text, tag string, labels ...string) {
+// wallet is a part of names as well.
+const wallet = "Wallet"
+
+// aboutWallets are words that stand next to the word in texts that speak of
+// wallets, also where each word has a capital letter.
+var aboutWallets = map[string]bool{
+	"Address": true, "Addresses": true, "Account": true, "Accounts": true, "Number": true, "Numbers": true, "Id": true,
+	"Digital": true, "Virtual": true, "Hot": true, "Cold": true, "The": true, "This": true, "Known": true, "Following": true,
+}
+
+// withoutNames returns the words of a text without Wallet where it is a part of a
+// name: between two words that begin with a capital letter. It means daughter in
+// names of Tuareg, such as "Rhiachatou Wallet Sidi" on the list of the United
+// Nations, and stands in names of companies.
+func withoutNames(text string) string {
+	words := strings.Fields(text)
+	for i := 1; i+1 < len(words); i++ {
+		behind := strings.TrimRightFunc(words[i+1], unicode.IsPunct)
+		if words[i] == wallet && partOfName(words[i-1]) && partOfName(behind) {
+			words[i] = ";"
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+// partOfName reports whether a word next to Wallet is of the same name.
+func partOfName(word string) bool {
+	if aboutWallets[word] || word == wallet {
+		return false
+	}
+	for i, r := range word {
+		switch {
+		case i == 0 && !unicode.IsUpper(r), i > 0 && !unicode.IsLower(r) && r != '-' && r != '\'':
+			return false
+		}
+	}
+	return len(word) > 1
+}
+
+// add adds a row or labels to it, and reports whether the row is new.
+func (r *Rows) add(text, tag string, labels ...string) bool {
 	m := mention{text, tag}
 	at, known := r.at[m]
 	if !known {
 		if r.at == nil {
 			r.at = make(map[mention]int)
 		}
+		m = mention{strings.Clone(text), strings.Clone(tag)} // not the whole text that they stand in
 		at = len(r.rows)
 		r.at[m] = at
 		r.rows = append(r.rows, row{mention: m})
 		r.Kept += len(text) + len(tag) + 2*stringCost
 	}
+	m = r.rows[at].mention
 	for _, label := range labels {
 		if l := (labeled{m, label}); !r.labels[l] {
+			l.label = strings.Clone(label)
 			if r.labels == nil {
 				r.labels = make(map[labeled]bool)
 			}
 			r.labels[l] = true
-			r.rows[at].labels = append(r.rows[at].labels, label)
+			r.rows[at].labels = append(r.rows[at].labels, l.label)
 			r.Kept += len(label) + 2*stringCost
 		}
 	}
+	return !known
 }
 
 func (r *Rows) note(what, run string) {
-	n := note{what, run}
+	n := note{what, strings.Clone(run[:min(len(run), address.MaxTextBytes)])}
 	if r.notes[n] {
 		return
 	}
@@ -185,7 +267,7 @@ func (r *Rows) note(what, run string) {
 		r.notes = make(map[note]bool)
 	}
 	r.notes[n] = true
-	r.Kept += len(run) + 2*stringCost
+	r.Kept += len(n.run) + 2*stringCost
 }
 
 // Addresses returns the rows.

@@ -8,13 +8,15 @@
 // a dozen words for other names. White space, full-width forms, a second header row
 // below merged cells and words around these names make no difference. Addresses
 // stand in remarks (その他の情報, 詳細) among prose, so every cell of an entry is
-// searched, and cells on rows below an entry that begin none belong to it.
+// searched, and cells on rows below an entry that begin none belong to it. See
+// package freetext for what is taken.
 //
 // Entries have no number of their own, and one notice names many parties. The UID
 // of a party is the number of its notice and its name, in Latin letters if there
 // is one: "第100号 Mallory". Either changes when the ministry amends an entry by a
 // new notice or a new spelling, which then is another party. Two entries with one
-// UID are one party.
+// UID are one party. One without a name in either language has the name 不明
+// (unknown), as the list has for some.
 package jp
 
 import (
@@ -28,9 +30,9 @@ import (
 	"strings"
 	"unicode"
 
+	"walletscreen/loader/freetext"
 	"walletscreen/loader/sheet"
 	"walletscreen/screen"
-	"walletscreen/screen/address"
 )
 
 // dateColumn is the header that every table has in its first column.
@@ -46,7 +48,7 @@ const asOf = "現在"
 // row. A file without any table is refused, and so is an address that stands
 // outside of all entries.
 func Parse(r io.Reader) (*screen.Publication, error) {
-	p := parser{pub: &screen.Publication{Unexpected: map[string]int{}}, party: map[string]int{}, acts: map[act]bool{}}
+	p := parser{pub: new(screen.Publication), counts: make(freetext.Counts), party: map[string]int{}, acts: map[act]bool{}}
 	if err := sheet.Read(r, p.row); err != nil {
 		return nil, fmt.Errorf("jp: %w", err)
 	}
@@ -54,21 +56,24 @@ func Parse(r io.Reader) (*screen.Publication, error) {
 	if !p.tables {
 		return nil, fmt.Errorf("jp: no column %s in any row", dateColumn)
 	}
+	p.pub.Unexpected = p.counts.Unexpected(nil)
 	return p.pub, nil
 }
 
 type parser struct {
 	pub    *screen.Publication
+	counts freetext.Counts
 	party  map[string]int // index in pub.Parties by UID
 	acts   map[act]bool   // that stand in a party's Entries
 	tables bool           // a table was met
 
 	sheet   string
 	started bool
-	title   string       // of the worksheet, or of a table in a CSV file
-	columns map[int]role // nil before the header
-	headed  bool         // the row before was of the header
-	entry   *entry       // that rows belong to; nil for none
+	title   string         // of the worksheet, or of a table in a CSV file
+	columns map[int]role   // nil before the header
+	others  map[int]string // headers of the columns that are not known
+	headed  bool           // the row before was of the header
+	entry   *entry         // that rows belong to; nil for none
 }
 
 // act is an act that put a party on the list.
@@ -81,21 +86,21 @@ type act struct {
 type entry struct {
 	uid   string
 	facts screen.Facts
+	rows  freetext.Rows
 }
-
-func (p *parser) unexpected(what string) { p.pub.Unexpected[what]++ }
 
 // row reads one row.
 func (p *parser) row(r *sheet.Row) error {
 	if !p.started || r.Sheet != p.sheet {
 		p.endSheet()
-		p.started, p.sheet, p.title, p.columns, p.entry = true, r.Sheet, "", nil, nil
+		p.started, p.sheet, p.title, p.columns, p.others = true, r.Sheet, "", nil, nil
 		if r.Hidden {
-			p.unexpected("hidden worksheet, which was read")
+			p.counts.Add("hidden worksheet, which was read")
 		}
 	}
-	if columns := header(r); columns != nil {
-		p.columns, p.headed, p.tables, p.entry = columns, true, true, nil
+	if columns, others := header(r); columns != nil {
+		p.end()
+		p.columns, p.others, p.headed, p.tables = columns, others, true, true
 		return nil
 	}
 	if p.headed && p.below(r) {
@@ -107,21 +112,24 @@ func (p *parser) row(r *sheet.Row) error {
 	} else {
 		p.begin(r)
 	}
-	rows := p.read(r)
-	if len(rows) == 0 {
+	if p.entry != nil {
+		p.read(&p.entry.rows, r)
 		return nil
 	}
-	if p.entry == nil {
+	var rows freetext.Rows
+	p.read(&rows, r)
+	if len(rows.Addresses()) > 0 {
 		return r.Errorf("an address outside of all entries")
 	}
-	p.add(rows)
+	rows.Count(p.counts)
 	return nil
 }
 
-// endSheet counts a worksheet without a table.
+// endSheet ends the last entry of a worksheet, and counts one without a table.
 func (p *parser) endSheet() {
+	p.end()
 	if p.started && p.columns == nil {
-		p.unexpected("worksheet without the column " + dateColumn)
+		p.counts.Add("worksheet without the column " + dateColumn)
 	}
 }
 
@@ -156,6 +164,9 @@ func (p *parser) below(r *sheet.Row) bool {
 		columns[i] = role
 	}
 	maps.Copy(p.columns, columns)
+	for i := range columns {
+		delete(p.others, i)
+	}
 	return true
 }
 
@@ -187,11 +198,12 @@ func (p *parser) begin(r *sheet.Row) {
 	japanese, english := strings.Join(names[roleJapanese], " "), strings.Join(names[roleEnglish], " ")
 	if number == "" && japanese == "" && english == "" {
 		if date != "" && cells == 1 {
-			p.unexpected("row of one cell within a table")
-			p.entry = nil
+			p.counts.Add("row of one cell within a table")
+			p.end()
 		}
 		return
 	}
+	p.end()
 	p.pub.Records++
 	e := entry{facts: screen.Facts{Name: japanese, Type: partyType(p.title + " " + p.sheet)}}
 	e.uid = strings.TrimSpace(number + " " + japanese)
@@ -203,8 +215,11 @@ func (p *parser) begin(r *sheet.Row) {
 			e.facts.Aliases = append(e.facts.Aliases, screen.Alias{Name: name, Type: typ, Weak: weak})
 		}
 	}
-	if japanese == "" {
+	switch {
+	case japanese == "" && english != "":
 		e.facts.Name = english
+	case japanese == "":
+		e.facts.Name = unknown
 	}
 	alias(english, "", false)
 	for _, name := range names[roleAlias] {
@@ -222,7 +237,7 @@ func (p *parser) begin(r *sheet.Row) {
 	if day := parseDate(date); day != 0 {
 		e.facts.Entries = []screen.EntryEvent{{On: day, LegalBasis: number}}
 	} else if date != "" {
-		p.unexpected(dateColumn + " that is no date")
+		p.counts.Add(dateColumn + " that is no date")
 	}
 	p.entry = &e
 }
@@ -249,60 +264,48 @@ func partyType(title string) screen.PartyType {
 	return screen.PartyUnspecified
 }
 
-// read returns the addresses in all cells of a row.
-func (p *parser) read(r *sheet.Row) []screen.PublishedAddress {
-	var rows []screen.PublishedAddress
-	for _, cell := range r.Cells {
-		s := address.Scan(cell)
-		for _, f := range s.Found {
-			labels := f.Labels
-			if len(labels) == 0 {
-				labels = []string{""}
-			}
-			for _, label := range labels {
-				rows = append(rows, screen.PublishedAddress{Text: f.Text, Symbol: label, Tag: f.Tag})
-			}
+// read reads all cells of a row for addresses.
+func (p *parser) read(rows *freetext.Rows, r *sheet.Row) {
+	for i, cell := range r.Cells {
+		if p.columns[i] != roleOther {
+			rows.Detail(cell)
+			continue
 		}
-		kept := false
-		for _, u := range s.Unread {
-			// Outside of a text on wallets it is the number of a document or a company.
-			if misprint(u.Reason) && (len(s.Found) > 0 || s.Suspicious) {
-				p.unexpected("misprint, kept as printed")
-				rows = append(rows, screen.PublishedAddress{Text: cell[u.Start:u.End]})
-				kept = true
-			} else {
-				p.unexpected("unreadable run where addresses stand")
-			}
-		}
-		if s.Suspicious && !kept {
-			p.unexpected("text speaks of wallets, no address found")
+		rows.Prose(cell)
+		if name := p.others[i]; name != "" {
+			// It may be all that says what is in the column.
+			rows.Detail(name + ";\n" + cell)
 		}
 	}
-	return rows
 }
 
-// misprint reports whether a text that is no address, for reason, is plainly meant
-// as one.
-func misprint(reason address.Reason) bool {
-	return reason == address.ReasonChecksum || reason == address.ReasonUnsupportedNetwork || reason == address.ReasonExtendedKey
-}
-
-// add adds rows to the entry in force.
-func (p *parser) add(rows []screen.PublishedAddress) {
-	at, known := p.party[p.entry.uid]
+// end ends the entry in force: with an address it is a party, or of the one with
+// its UID.
+func (p *parser) end() {
+	if p.entry == nil {
+		return
+	}
+	e := p.entry
+	p.entry = nil
+	e.rows.Count(p.counts)
+	rows := e.rows.Addresses()
+	if len(rows) == 0 {
+		return
+	}
+	at, known := p.party[e.uid]
 	if !known {
 		at = len(p.pub.Parties)
-		p.party[p.entry.uid] = at
-		p.pub.Parties = append(p.pub.Parties, screen.PublishedParty{UID: p.entry.uid, Facts: p.entry.facts})
+		p.party[e.uid] = at
+		p.pub.Parties = append(p.pub.Parties, screen.PublishedParty{UID: e.uid, Facts: e.facts})
 	}
 	party := &p.pub.Parties[at]
-	for _, program := range p.entry.facts.Programs {
+	for _, program := range e.facts.Programs {
 		if !slices.Contains(party.Facts.Programs, program) {
 			party.Facts.Programs = append(party.Facts.Programs, program)
 		}
 	}
-	for _, event := range p.entry.facts.Entries {
-		key := act{p.entry.uid, event}
+	for _, event := range e.facts.Entries {
+		key := act{e.uid, event}
 		if known && !p.acts[key] {
 			party.Facts.Entries = append(party.Facts.Entries, event)
 		}
@@ -364,20 +367,22 @@ func roleOf(header string) (role, bool) {
 }
 
 // header returns the columns if the row is the header of a table: one of them is
-// the date of the notice and another is known.
-func header(r *sheet.Row) map[int]role {
-	columns := map[int]role{}
+// the date of the notice and another is known; and the headers of others.
+func header(r *sheet.Row) (columns map[int]role, others map[int]string) {
+	columns, others = map[int]role{}, map[int]string{}
 	dated := false
 	for i := range r.Cells {
 		if role, known := roleOf(r.Cells[i]); known {
 			columns[i] = role
 			dated = dated || role == roleDate
+		} else {
+			others[i] = squash(r.Cells[i])
 		}
 	}
 	if !dated || len(columns) < 2 {
-		return nil
+		return nil, nil
 	}
-	return columns
+	return columns, others
 }
 
 // unknown stands where a name is not known.

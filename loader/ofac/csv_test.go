@@ -5,14 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
 
+	"walletscreen/loader/parsertest"
 	"walletscreen/screen"
 )
 
@@ -45,19 +44,7 @@ func TestCSVAgrees(t *testing.T) {
 
 func TestGoldenCSV(t *testing.T) {
 	got := readable(t, *parseCSVFixture(t))
-	golden := filepath.Join("testdata", "csv.golden.json")
-	if *update {
-		if err := os.WriteFile(golden, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(got, want) {
-		t.Errorf("not as in %s (-update writes it anew); got:\n%s", golden, got)
-	}
+	parsertest.GoldenText(t, "csv.golden.json", string(got))
 }
 
 // The publisher's remark, cut at every byte and continued in the comment, gives

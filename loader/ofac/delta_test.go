@@ -5,14 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
 	"testing/iotest"
 	"time"
 
+	"walletscreen/loader/parsertest"
 	"walletscreen/screen"
 )
 
@@ -25,19 +24,7 @@ func TestGoldenDelta(t *testing.T) {
 		t.Errorf("published at %s, on %v", got, d.On())
 	}
 	got := readable(t, *d)
-	golden := filepath.Join("testdata", "delta.golden.json")
-	if *update {
-		if err := os.WriteFile(golden, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(got, want) {
-		t.Errorf("not as in %s (-update writes it anew); got:\n%s", golden, got)
-	}
+	parsertest.GoldenText(t, "delta.golden.json", string(got))
 
 	const trx, misprint, corrected = "T9yD14Nj9j7xAB4dbGeiX9h8unkKHxuWwb", "0xa misprint", "0x00000000219ab540356cBB839Cbe05303d7705Fa"
 	for _, tt := range []struct {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -16,11 +15,10 @@ import (
 	"testing"
 	"testing/iotest"
 
+	"walletscreen/loader/parsertest"
 	"walletscreen/loader/xmlstream"
 	"walletscreen/screen"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 // fixtures are one publication in three formats.
 var fixtures = []string{"advanced.xml", "sdn.xml", "enhanced.xml"}
@@ -83,19 +81,7 @@ func TestGolden(t *testing.T) {
 	for _, name := range []string{"advanced", "sdn", "enhanced"} {
 		t.Run(name, func(t *testing.T) {
 			got := readable(t, *parseFixture(t, name+".xml"))
-			golden := filepath.Join("testdata", name+".golden.json")
-			if *update {
-				if err := os.WriteFile(golden, got, 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(golden)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if !bytes.Equal(got, want) {
-				t.Errorf("not as in %s (-update writes it anew); got:\n%s", golden, got)
-			}
+			parsertest.GoldenText(t, name+".golden.json", string(got))
 		})
 	}
 }
@@ -613,7 +599,7 @@ func TestTruncated(t *testing.T) {
 		tail := strings.LastIndex(doc, "</")
 		tail += strings.IndexByte(doc[tail:], '>') + 1
 		step := 1
-		if underRace {
+		if parsertest.UnderRace {
 			step = 13 // a scanner for each cut
 		}
 		for n := 0; n < len(doc); n += step {
@@ -641,6 +627,9 @@ func TestReadError(t *testing.T) {
 
 // No input makes a publication of any size in memory.
 func TestTooMuchToKeep(t *testing.T) {
+	if parsertest.UnderRace {
+		t.Skip("not run with -race: documents of many megabytes, and one goroutine")
+	}
 	const want = "names and addresses of more than 67108864 bytes"
 	entry := func(inner string) string {
 		return "<sdnList><sdnEntry><uid>1</uid><lastName>X</lastName>" + inner + "</sdnEntry></sdnList>"

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"walletscreen/loader/parsertest"
 	"walletscreen/screen"
 )
 
@@ -172,6 +173,9 @@ func (r *repeated) Read(b []byte) (int, error) {
 
 // TestBounds reads documents of which too much would have to be kept.
 func TestBounds(t *testing.T) {
+	if parsertest.UnderRace {
+		t.Skip("not run with -race: many megabytes, and one goroutine")
+	}
 	entities := func(form string, n int) string {
 		var b strings.Builder
 		for i := range n {

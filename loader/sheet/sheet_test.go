@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"walletscreen/loader/parsertest"
 	"walletscreen/loader/sheet"
 	"walletscreen/loader/sheet/sheettest"
 )
@@ -215,6 +216,9 @@ func TestRowError(t *testing.T) {
 // A real workbook of 18 MB of XML gives the same rows as the CSV that was cut out
 // of it.
 func TestRealWorkbook(t *testing.T) {
+	if parsertest.UnderRace {
+		t.Skip("not run with -race: many megabytes, and one goroutine")
+	}
 	folder := filepath.FromSlash("../../../shared/data/uk/")
 	f, err := os.Open(filepath.Join(folder, "OFSI-ConList-2025-04-10.xlsx"))
 	if err != nil {

@@ -79,8 +79,7 @@ func parseXML(r io.Reader) (*screen.Publication, error) {
 func readDesignation(s *xmlstream.Scanner) (*designation, error) {
 	d := new(designation)
 	err := s.Children(func() error {
-		element := string(s.Name)
-		switch element {
+		switch string(s.Name) {
 		case "UniqueID":
 			return leaf(s, &d.uid)
 		case "DateDesignated":
@@ -105,25 +104,13 @@ func readDesignation(s *xmlstream.Scanner) (*designation, error) {
 				}
 				return d.readNonLatin(s)
 			})
-		}
-		read, before := d.rows.Detail, ""
-		switch element {
 		case "OtherInformation", "UKStatementofReasons":
-			read = d.rows.Prose
+			return d.rows.Element(s, d.rows.Prose)
 		case "LastUpdated", "OFSIGroupID", "UNReferenceNumber", "Titles", "DesignationSource", "SanctionsImposed", "SanctionsImposedIndicators",
 			"Addresses", "PhoneNumbers", "EmailAddresses", "Websites", "IndividualDetails", "EntityDetails", "ShipDetails":
-		default:
-			s.Unknown()
-			// Its name may be all that says what is in it.
-			before = element + ";\n"
+			return d.rows.Element(s, d.rows.Detail)
 		}
-		kept := s.Kept - d.rows.Kept
-		texts, err := s.Texts()
-		for _, text := range texts {
-			read(before + text)
-		}
-		s.Kept = kept + d.rows.Kept
-		return err
+		return d.rows.Unknown(s)
 	})
 	return d, err
 }

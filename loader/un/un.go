@@ -7,7 +7,8 @@
 // in their press releases; DATAID is a number of the database behind the list and
 // is not used. No field of an entry is made for addresses, and no entry held one
 // in February 2026. So every text of an entry is searched: on the day that a
-// comment or a note names a wallet, it is found.
+// comment or a note names a wallet, it is found, as it is in elements that are new,
+// which are counted as well. See package freetext for what is taken.
 //
 // What stands nowhere in the schema: a REFERENCE_NUMBER may end in a blank, and a
 // LISTED_ON may carry a time zone ("2015-04-07-04:00"), which is passed over: the
@@ -20,7 +21,7 @@ import (
 	"maps"
 	"strings"
 
-	"walletscreen/loader/prose"
+	"walletscreen/loader/freetext"
 	"walletscreen/loader/xmlstream"
 	"walletscreen/screen"
 )
@@ -35,18 +36,22 @@ var groups = map[string]bool{
 	"ENTITY_ALIAS": true, "ENTITY_ADDRESS": true,
 }
 
-// texts are the elements of an entry, and of its groups, that hold text.
+// texts are the elements of an entry, and of its groups, that hold text: whether
+// they hold sentences or else one fact.
 var texts = map[string]bool{
-	"DATAID": true, "VERSIONNUM": true, "REFERENCE_NUMBER": true, "UN_LIST_TYPE": true, "LISTED_ON": true, "SUBMITTED_BY": true, "SUBMITTED_ON": true,
-	"FIRST_NAME": true, "SECOND_NAME": true, "THIRD_NAME": true, "FOURTH_NAME": true, "NAME_ORIGINAL_SCRIPT": true, "GENDER": true,
-	"COMMENTS1": true, "SORT_KEY": true, "SORT_KEY_LAST_MOD": true,
+	"COMMENTS1": true, "NOTE": true,
 
-	"VALUE": true, "NOTE": true, "QUALITY": true, "ALIAS_NAME": true,
-	"STREET": true, "CITY": true, "STATE_PROVINCE": true, "ZIP_CODE": true, "COUNTRY": true,
-	"TYPE_OF_DATE": true, "DATE": true, "YEAR": true, "FROM_YEAR": true, "TO_YEAR": true,
-	"CITY_OF_BIRTH": true, "COUNTRY_OF_BIRTH": true, "DATE_OF_BIRTH": true,
-	"TYPE_OF_DOCUMENT": true, "TYPE_OF_DOCUMENT2": true, "NUMBER": true, "ISSUING_COUNTRY": true,
-	"DATE_OF_ISSUE": true, "CITY_OF_ISSUE": true, "COUNTRY_OF_ISSUE": true,
+	"DATAID": false, "VERSIONNUM": false, "REFERENCE_NUMBER": false, "UN_LIST_TYPE": false, "LISTED_ON": false,
+	"SUBMITTED_BY": false, "SUBMITTED_ON": false,
+	"FIRST_NAME": false, "SECOND_NAME": false, "THIRD_NAME": false, "FOURTH_NAME": false, "NAME_ORIGINAL_SCRIPT": false, "GENDER": false,
+	"SORT_KEY": false, "SORT_KEY_LAST_MOD": false,
+
+	"VALUE": false, "QUALITY": false, "ALIAS_NAME": false,
+	"STREET": false, "CITY": false, "STATE_PROVINCE": false, "ZIP_CODE": false, "COUNTRY": false,
+	"TYPE_OF_DATE": false, "DATE": false, "YEAR": false, "FROM_YEAR": false, "TO_YEAR": false,
+	"CITY_OF_BIRTH": false, "COUNTRY_OF_BIRTH": false, "DATE_OF_BIRTH": false,
+	"TYPE_OF_DOCUMENT": false, "TYPE_OF_DOCUMENT2": false, "NUMBER": false, "ISSUING_COUNTRY": false,
+	"DATE_OF_ISSUE": false, "CITY_OF_ISSUE": false, "COUNTRY_OF_ISSUE": false,
 }
 
 // Parse reads one publication to its end. It fills PublishedOn, Records, Parties
@@ -64,7 +69,7 @@ func Parse(r io.Reader) (*screen.Publication, error) {
 	if string(s.Name) != "CONSOLIDATED_LIST" {
 		return nil, fmt.Errorf("un: line %d: root element <%.40s>, want <CONSOLIDATED_LIST>", s.Line(), s.Name)
 	}
-	p := &parser{Scanner: s, pub: new(screen.Publication), seen: make(map[string]int), unexpected: make(map[string]int)}
+	p := &parser{Scanner: s, pub: new(screen.Publication), seen: make(map[string]int), counts: make(freetext.Counts)}
 	err := p.document()
 	if err == nil {
 		_, err = s.Next() // nothing but white space and comments, to the end of the input
@@ -72,18 +77,15 @@ func Parse(r io.Reader) (*screen.Publication, error) {
 	if err != nil {
 		return nil, fmt.Errorf("un: %w", err)
 	}
-	maps.Copy(p.unexpected, s.Unexpected())
-	if len(p.unexpected) > 0 {
-		p.pub.Unexpected = p.unexpected
-	}
+	p.pub.Unexpected = p.counts.Unexpected(s.Unexpected())
 	return p.pub, nil
 }
 
 type parser struct {
 	*xmlstream.Scanner
-	pub        *screen.Publication
-	seen       map[string]int // line of an entry by its REFERENCE_NUMBER
-	unexpected map[string]int
+	pub    *screen.Publication
+	seen   map[string]int // line of an entry by its REFERENCE_NUMBER
+	counts freetext.Counts
 }
 
 func (p *parser) document() error {
@@ -133,7 +135,7 @@ func (p *parser) entry(typ screen.PartyType) error {
 	line, kept := p.Line(), p.Kept
 	var (
 		party    screen.PublishedParty
-		rows     prose.Rows
+		rows     freetext.Rows
 		once     = map[string]*string{"REFERENCE_NUMBER": new(string), "LISTED_ON": new(string)}
 		name     = map[string]*string{"FIRST_NAME": new(string), "SECOND_NAME": new(string), "THIRD_NAME": new(string), "FOURTH_NAME": new(string)}
 		programs []string
@@ -143,16 +145,8 @@ func (p *parser) entry(typ screen.PartyType) error {
 		element := string(p.Name)
 		switch {
 		case once[element] != nil:
-			dst := once[element]
-			err := p.LeafOnce(dst)
-			rows.Read(*dst)
-			return err
-		case texts[element]:
-			text, err := p.Leaf()
-			rows.Read(text)
-			if text = strings.TrimSpace(text); element == "UN_LIST_TYPE" && text != "" {
-				programs = append(programs, text)
-			}
+			err := p.LeafOnce(once[element])
+			p.read(&rows, rows.Detail, *once[element])
 			return err
 		case groups[element]:
 			alias, quality, err := p.group(&rows)
@@ -161,15 +155,16 @@ func (p *parser) entry(typ screen.PartyType) error {
 			}
 			return err
 		}
-		p.Unknown()
-		return nil
+		text, err := p.text(&rows)
+		if text = strings.TrimSpace(text); element == "UN_LIST_TYPE" && text != "" {
+			programs = append(programs, text)
+		}
+		return err
 	})
 	if err != nil {
 		return err
 	}
-	for what, n := range rows.Unexpected {
-		p.unexpected[what] += n
-	}
+	rows.Count(p.counts)
 	party.UID = strings.TrimSpace(*once["REFERENCE_NUMBER"])
 	if party.UID == "" {
 		return p.Errorf("the entry of line %d has no REFERENCE_NUMBER", line)
@@ -184,9 +179,10 @@ func (p *parser) entry(typ screen.PartyType) error {
 	case ok:
 		party.Facts.Entries = []screen.EntryEvent{{On: on}}
 	case listed != "":
-		p.unexpected[badDate]++
+		p.counts.Add(badDate)
 	}
-	if len(rows.Addresses) == 0 {
+	party.Addresses = rows.Addresses()
+	if len(party.Addresses) == 0 {
 		p.Kept = kept + len(party.UID) + xmlstream.StringCost
 		return nil
 	}
@@ -200,21 +196,15 @@ func (p *parser) entry(typ screen.PartyType) error {
 	party.Facts.Name = strings.Join(parts, " ")
 	party.Facts.Type = typ
 	party.Facts.Programs = programs
-	party.Addresses = rows.Addresses
 	p.pub.Parties = append(p.pub.Parties, party)
 	return nil
 }
 
 // group reads the texts of a group, and returns those that make an alias.
-func (p *parser) group(rows *prose.Rows) (alias, quality string, err error) {
+func (p *parser) group(rows *freetext.Rows) (alias, quality string, err error) {
 	err = p.Children(func() error {
 		element := string(p.Name)
-		if !texts[element] {
-			p.Unknown()
-			return nil
-		}
-		text, err := p.Leaf()
-		rows.Read(text)
+		text, err := p.text(rows)
 		switch element {
 		case "ALIAS_NAME":
 			alias = strings.TrimSpace(text)
@@ -224,6 +214,30 @@ func (p *parser) group(rows *prose.Rows) (alias, quality string, err error) {
 		return err
 	})
 	return alias, quality, err
+}
+
+// text reads the element begun last for addresses, and returns its text, "" if the
+// element is new.
+func (p *parser) text(rows *freetext.Rows) (string, error) {
+	sentences, known := texts[string(p.Name)]
+	if !known {
+		return "", rows.Unknown(p.Scanner)
+	}
+	text, err := p.Leaf()
+	read := rows.Detail
+	if sentences {
+		read = rows.Prose
+	}
+	p.read(rows, read, text)
+	return text, err
+}
+
+// read reads a text for addresses with one of the functions of rows, and counts
+// what they keep.
+func (p *parser) read(rows *freetext.Rows, read func(string), text string) {
+	p.Kept -= rows.Kept
+	read(text)
+	p.Kept += rows.Kept
 }
 
 // named returns an alias. QUALITY is that of an individual's alias, Good or Low,

@@ -5,8 +5,8 @@ package address
 // address is; it only lets the scanner read the formats that have no checksum,
 // and tells a reader when the two disagree.
 
-// labelLedgers maps symbols, in upper case, and names, in lower case, to the
-// ledgers they speak of; no ledger means that the asset lives on too many to say.
+// labelLedgers maps symbols, in upper case, and names, in lower case where a
+// script has cases, to the ledgers they speak of; no ledger means that the asset lives on too many to say.
 // The set of symbols in print is open-ended: one that is not here is a label all
 // the same where it stands as "XYZ:" right before an address.
 var labelLedgers = map[string]Ledgers{
@@ -36,6 +36,11 @@ var labelLedgers = map[string]Ledgers{
 	"XTZ": LedgerXTZ, "tezos": LedgerXTZ, "FIL": LedgerFIL, "filecoin": LedgerFIL,
 	"SC": LedgerSC, "sia": LedgerSC, "siacoin": LedgerSC, "LSK": LedgerLSK, "lisk": LedgerLSK,
 	"IOST": LedgerOther, "EOS": LedgerOther, "NEO": LedgerOther, "IOTA": LedgerOther,
+
+	// As Japan's publishers write them.
+	"ビットコイン": LedgerBTC, "ビットコインキャッシュ": LedgerBCH, "ライトコイン": LedgerLTC, "ドージコイン": LedgerDOGE,
+	"イーサリアム": LedgerEVM, "イーサリアムクラシック": LedgerEVM, "トロン": LedgerTron, "テザー": 0,
+	"リップル": LedgerXRP, "モネロ": LedgerXMR, "ソラナ": LedgerSOL, "カルダノ": LedgerADA,
 }
 
 // KnownSymbol reports whether a symbol as a publisher prints it ("XBT") is one
@@ -45,8 +50,8 @@ func KnownSymbol(symbol string) bool {
 	return ok
 }
 
-// maxLabel is longer than every key of labelLedgers.
-const maxLabel = 24
+// maxLabel is longer than every key of labelLedgers, in bytes.
+const maxLabel = 40
 
 // labelStrength says how sure it is that a word is a label.
 type labelStrength uint8
@@ -93,6 +98,7 @@ var betweenWords = map[string]bool{
 	"network": true, "smart": true, "chain": true, "blockchain": true, "mainnet": true, "token": true, "tokens": true, "coin": true, "crypto": true,
 	"number": true, "id": true, "no": true, "is": true, "are": true, "and": true, "the": true, "as": true, "follows": true, "on": true,
 	"adresse": true, "adresses": true, "portefeuille": true, "portefeuilles": true, "et": true,
+	"アドレス": true, "ウォレット": true, "ウォレットアドレス": true, "仮想通貨": true, "仮想通貨アドレス": true, "暗号資産": true, "暗号資産アドレス": true,
 }
 
 // betweenWord reports whether word may stand between a label and its address, as

@@ -121,14 +121,82 @@
 // that the head names. Whoever can write to Redis can still point the head at
 // other content, so give readers a Redis user that cannot write:
 //
-//	ACL SETUSER reader on >PASSWORD ~walletscreen:{default}:* &walletscreen:{default}:* -@all +hgetall +hget +getrange +subscribe +unsubscribe +ping
+//	ACL SETUSER reader on >PASSWORD ~walletscreen:{default}:* &walletscreen:{default}:* -@all +hgetall +hget +getrange +subscribe +ping
 //
 // Loaders need no more than:
 //
-//	ACL SETUSER loader on >PASSWORD ~walletscreen:{default}:* &walletscreen:{default}:* -@all +hgetall +hget +hmget +hkeys +hvals +hlen +hexists +hset +hdel +get +getrange +strlen +set +del +unlink +rename +type +expire +pexpire +persist +sadd +srem +smembers +xadd +publish +multi +exec +eval +evalsha +ping
+//	ACL SETUSER loader on >PASSWORD ~walletscreen:{default}:* &walletscreen:{default}:* -@all +hgetall +hget +hmget +hkeys +hvals +hlen +hexists +hset +hdel +get +getrange +strlen +set +del +unlink +rename +type +expire +pexpire +persist +sadd +srem +smembers +xadd +publish +multi +exec +eval +evalsha
+//
+// The servers of a cluster are asked who has the slot, and may send a command on
+// while it moves: there both users need two commands more.
+//
+//	ACL SETUSER reader +cluster|slots +asking
+//	ACL SETUSER loader +cluster|slots +asking
+//
+// Sentinels, if they ask for a login at all, are asked one thing:
+//
+//	ACL SETUSER finder on >PASSWORD -@all +sentinel|master
+//
+// Redis does not copy users: make them on every server, replicas and sentinels too.
 //
 // Redis 7.0 or newer is needed, with its default maxmemory-policy noeviction: a
 // Redis that evicts keys takes pieces of snapshots.
+//
+// # Where Redis is
+//
+// One URL says where Redis is and how to log in there:
+//
+//	redis://[USER[:PASSWORD]@]HOST[:PORT][/DB]                           one server, port 6379
+//	unix://[USER[:PASSWORD]@]/PATH                                      its socket
+//	redis+sentinel://[USER[:PASSWORD]@]HOST[:PORT],.../MASTER[/DB]       the master that sentinels name, port 26379
+//	redis+cluster://[USER[:PASSWORD]@]HOST[:PORT],...                    a cluster, some of its servers, port 6379
+//
+// With rediss in place of redis everything is by TLS 1.2 or newer, sentinels
+// included. Name all sentinels: no others are asked. Parameters follow a "?" and are
+// joined by "&"; one that is not known is an error:
+//
+//	password_file           file that holds the password, in place of one in the URL
+//	db                      number of the database, for unix:// only
+//	tls_ca                  file of the authorities, in place of those of the system
+//	tls_cert, tls_key       files of the client's certificate and its key
+//	tls_server_name         name in the servers' certificates, in place of the host that is dialed
+//	sentinel_user           how to log in at sentinels, which have users of their own
+//	sentinel_password_file
+//
+// Other programs on the machine can read a password in a command line, so prefer
+// password_file. These files are read for each connection: passwords and
+// certificates can be changed without a restart. What is no letter or digit in a
+// user, password or path may need to be written as %40 or the like.
+//
+// # When a master dies
+//
+// Both readers and publishers talk to masters. A replica may be behind, and what a
+// reader takes from it would be, too; reading is rare and small enough for one
+// server. A publisher that is given a replica says that it is read-only.
+//
+// When another server becomes the master, whoever waits for the old one fails, and
+// finds the new one with the next attempt: a reader when it polls. A publisher is
+// never left in doubt for long: Publish says that next is current, or that the head
+// is what it was, or fails, and then the head is one or the other, and the next load
+// goes on from it. No command that may have been carried out is sent twice.
+//
+// Redis copies to replicas after it has answered. The last snapshots that were
+// published may therefore be lost with a master, all of them whole: the head, what
+// it names and the verifications beside it are copied in the order of their writing.
+// The next load fetches again what was lost, for what was known of the documents is
+// lost with it. Readers that had it already go on with it and refuse the older
+// head, with ErrOlder, until a newer one is there: a head must have a higher number
+// or a later time than what a reader holds. A rollback has a higher number; the
+// first snapshot after a flush has a later time.
+//
+// Give masters of a sentinel or a cluster
+//
+//	min-replicas-to-write 1
+//	min-replicas-max-lag 10
+//
+// so that one that is cut off from its replicas refuses to publish (NOREPLICAS)
+// in place of accepting for long what will be lost. There is no WAIT after a commit: it
+// could not take back what it found not to be copied.
 //
 // # Repair
 //
@@ -137,6 +205,9 @@
 // with its next publish; another says which key it is. `walletscreen
 // snapshot verify` finds the damage, `walletscreen snapshot rollback` serves an older
 // snapshot without reading the damaged one.
+//
+// If Redis' data are put back from a backup, servers that run refuse the older head
+// and take what is loaded next. Do not set the head by hand.
 //
 // After a flush a loader with --cache-dir publishes what it published last once more,
 // under the next number. Without it the next load begins at 1 with an empty

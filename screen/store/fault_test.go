@@ -39,13 +39,13 @@ func TestPublisherDies(t *testing.T) {
 		before := p.dump(t)
 		next := merge(t, old, sdn, 2, tron, evm, opaque)
 
-		var x *proxy
+		var x *storetest.Proxy
 		var o Options
 		var died atomic.Bool
 		x, o = newProxy(t, p, nil, func(n int, _ []string) bool {
 			if n == last {
 				died.Store(true)
-				go x.drop(true)
+				go x.Drop(true)
 			}
 			return n >= last
 		})

@@ -213,11 +213,11 @@ func TestFollowWhereMessagesAreLost(t *testing.T) {
 			f := follow(t, o, nil, poll)
 			wantSame(t, f.wantState().Snapshot, first)
 			p.subscribed(t, 1)
-			x.drop(true)
+			x.Drop(true)
 			p.subscribed(t, 0)
 			second := mustPublish(t, publisher, 2, evm)
 			f.wantNothing()
-			x.drop(false)
+			x.Drop(false)
 			wantSame(t, f.wantState().Snapshot, second)
 		})
 	}

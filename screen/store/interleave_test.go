@@ -145,7 +145,7 @@ func replay(t *testing.T, p place, rivals [2]rival, keep int, order []int) outco
 	}
 	// A reader that knows nothing. What it finds after fewer steps a shorter order tells.
 	base.remember(nil, nil)
-	head, _, err := base.current(ctx, nil)
+	head, _, err := base.current(ctx, nil, nil)
 	if err != nil {
 		t.Fatalf("order %v: %v", order, err)
 	}
@@ -187,7 +187,7 @@ func replay(t *testing.T, p place, rivals [2]rival, keep int, order []int) outco
 	// Whatever died, the next publisher is not hindered, and cleans up.
 	published := mustPublish(t, base, 9, evm)
 	base.remember(nil, nil)
-	if again, _, err := base.current(ctx, nil); err != nil || !again.Equal(published) || again.Sequence != head.Sequence+1 {
+	if again, _, err := base.current(ctx, nil, nil); err != nil || !again.Equal(published) || again.Sequence != head.Sequence+1 {
 		t.Fatalf("order %v: after %s there is %s, %v", order, head, again, err)
 	}
 	named := map[string]bool{}

@@ -103,16 +103,8 @@ func TestDocumentedCommand(t *testing.T) {
 // returns how to log in as it.
 func documentedUser(t *testing.T, p place, name string) Options {
 	t.Helper()
-	doc, err := os.ReadFile("doc.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	line := regexp.MustCompile(`//\tACL SETUSER (` + name + ` .*)\n`).FindStringSubmatch(string(doc))
-	if line == nil {
-		t.Fatalf("doc.go has no ACL for a %s", name)
-	}
-	args := []any{"ACL", "SETUSER"}
-	for _, word := range strings.Fields(line[1]) {
+	args := []any{"ACL", "SETUSER", name}
+	for _, word := range documentedRules(t, name, false) {
 		args = append(args, word)
 	}
 	if err := p.admin.Do(t.Context(), args...).Err(); err != nil {
@@ -121,6 +113,28 @@ func documentedUser(t *testing.T, p place, name string) Options {
 	o := p.Options
 	o.URL = strings.Replace(o.URL, "redis://", "redis://"+name+":PASSWORD@", 1)
 	return o
+}
+
+// documentedRules are the rules of the user of that name in the package comment, for
+// one server or for those of a cluster.
+func documentedRules(t testing.TB, name string, cluster bool) []string {
+	t.Helper()
+	doc, err := os.ReadFile("doc.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := regexp.MustCompile(`//\tACL SETUSER `+name+` (.*)\n`).FindAllStringSubmatch(string(doc), -1)
+	if len(lines) == 0 {
+		t.Fatalf("doc.go has no ACL for a %s", name)
+	}
+	if !cluster {
+		lines = lines[:1]
+	}
+	var rules []string
+	for _, line := range lines {
+		rules = append(rules, strings.Fields(line[1])...)
+	}
+	return rules
 }
 
 // TestDocumentedReader shows that a Redis user with the permissions that the

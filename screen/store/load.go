@@ -142,6 +142,21 @@ func (n *namespace) readHead(ctx context.Context) (head, map[string]string, erro
 	return h, verified.Val(), nil
 }
 
+// ErrOlder says that Redis holds an older snapshot than one that was read before.
+var ErrOlder = errors.New("it is older than what was read before")
+
+// follows refuses a head that is behind a snapshot: a replica became the master
+// before it had all, or data were put back from a backup. A rollback is no such
+// head but a new one, and so is the first after a flush, whose number is lower and
+// whose time is later.
+func (h head) follows(have *screen.Snapshot) error {
+	if have == nil || h.sequence > have.Sequence || h.createdAt.After(have.CreatedAt) {
+		return nil
+	}
+	return fmt.Errorf("it names snapshot %d of %s after %d of %s: %w; load the lists again, and then roll back to it to have it served",
+		h.sequence, h.createdAt.Format(time.RFC3339), have.Sequence, have.CreatedAt.Format(time.RFC3339), ErrOlder)
+}
+
 func parseHead(fields map[string]string) (h head, err error) {
 	if fields["schema"] != strconv.Itoa(schema) {
 		return head{}, fmt.Errorf("it has schema %q, this program reads %d", fields["schema"], schema)
@@ -189,8 +204,9 @@ func orMissing(err error) error {
 
 // current returns the current snapshot, which is have if that still is, and the
 // verifications, encoded, that stood beside its head. Beside ErrNoSnapshot are
-// those that stand there without one.
-func (n *namespace) current(ctx context.Context, have *screen.Snapshot) (*screen.Snapshot, map[string]string, error) {
+// those that stand there without one. A head that is behind after is refused with
+// ErrOlder; nil is behind all.
+func (n *namespace) current(ctx context.Context, have, after *screen.Snapshot) (*screen.Snapshot, map[string]string, error) {
 	for attempt := 0; ; attempt++ {
 		h, verified, err := n.readHead(ctx)
 		if err != nil {
@@ -198,6 +214,9 @@ func (n *namespace) current(ctx context.Context, have *screen.Snapshot) (*screen
 		}
 		if h.names(have) {
 			return have, verified, nil
+		}
+		if err := h.follows(after); err != nil {
+			return nil, nil, fmt.Errorf("reading %s: %w", n.keys.head(), err)
 		}
 		s, err := n.load(ctx, h, have)
 		if err == nil {

@@ -30,7 +30,7 @@ func TestURLs(t *testing.T) {
 		"redis://:hunter2@localhost:port", "redis://:hunter2@localhost?hunter2=1", "redis://:hunter2%@localhost", "unix://:hunter2@",
 	} {
 		_, err := NewReader(Options{URL: bad})
-		if err == nil || !strings.Contains(err.Error(), "redis://") || strings.Contains(err.Error(), password) {
+		if err == nil || !strings.HasPrefix(err.Error(), "redis URL: ") || strings.Contains(err.Error(), password) {
 			t.Errorf("%q: %v", bad, err)
 		}
 	}

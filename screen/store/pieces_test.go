@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"errors"
 	"flag"
 	"fmt"
 	"slices"
@@ -235,7 +236,11 @@ func testRollback(t *testing.T, p place) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	publisher.Release = true
+	publisher.Release = func(id screen.ListID) bool { return id == other.ID }
+	if _, err := publisher.Publish(t.Context(), last, merge(t, last, sdn, 2, evm, opaque), came); !errors.Is(err, ErrRolledBack) {
+		t.Errorf("with another list released: %v", err)
+	}
+	publisher.Release = func(id screen.ListID) bool { return id == sdn.ID }
 	released, err := publisher.Publish(t.Context(), last, merge(t, last, sdn, 2, evm, opaque), came)
 	if err != nil {
 		t.Fatal(err)

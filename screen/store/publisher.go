@@ -27,9 +27,10 @@ type Publisher struct {
 	// Keep is how many snapshots are kept, the newest included; 0 means 30. Those
 	// that are pinned are kept besides.
 	Keep int
-	// Release lets publications that a rollback took back be published again. It is
-	// not to be changed while Publish runs.
-	Release bool
+	// Release reports whether publications of a list that a rollback took back may be
+	// published again; nil lets none through. Every Publish that has one asks, from
+	// its own goroutine.
+	Release func(screen.ListID) bool
 }
 
 // NewPublisher returns a Publisher for the given Redis. It does not connect.
@@ -49,7 +50,8 @@ func (p *Publisher) Close() error { return p.c.Close() }
 // A verification that cannot be read is left out: whoever compares the list anew
 // overwrites it.
 func (p *Publisher) Current(ctx context.Context) (*screen.Snapshot, Verified, error) {
-	s, fields, err := p.current(ctx, p.last())
+	// A loader goes on from an older head, too: its next snapshot ends that.
+	s, fields, err := p.current(ctx, p.last(), nil)
 	if errors.Is(err, ErrNoSnapshot) {
 		s, err = screen.Empty(), nil
 	}
@@ -159,7 +161,7 @@ func (p *Publisher) rolledBack(ctx context.Context, c *commit) (released []strin
 		if !ok {
 			continue
 		}
-		if !p.Release {
+		if p.Release == nil || !p.Release(id) {
 			return nil, fmt.Errorf("list %s: %w: that of %s (%.12s), with snapshot %s: release it if it is right",
 				id, ErrRolledBack, c.next.List(id).Current().PublishedOn, digest, sequence)
 		}

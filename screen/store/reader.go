@@ -39,7 +39,13 @@ func NewReader(o Options) (*Reader, error) {
 func (r *Reader) Close() error { return r.c.Close() }
 
 // Load returns the current snapshot, verified, or ErrNoSnapshot.
-func (r *Reader) Load(ctx context.Context) (*State, error) { return r.refresh(ctx, nil) }
+func (r *Reader) Load(ctx context.Context) (*State, error) { return r.LoadAfter(ctx, nil) }
+
+// LoadAfter is Load for whoever has a state already, nil for none: what is older
+// than that is refused with ErrOlder.
+func (r *Reader) LoadAfter(ctx context.Context, have *State) (*State, error) {
+	return r.refresh(ctx, have)
+}
 
 // refresh returns the current state, taking the snapshot from have when it is
 // still the current one.
@@ -48,7 +54,7 @@ func (r *Reader) refresh(ctx context.Context, have *State) (*State, error) {
 	if have != nil {
 		known = have.Snapshot
 	}
-	s, fields, err := r.current(ctx, known)
+	s, fields, err := r.current(ctx, known, known)
 	if err != nil {
 		return nil, err
 	}

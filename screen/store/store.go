@@ -7,10 +7,8 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/redis/go-redis/v9"
-	"github.com/redis/go-redis/v9/maintnotifications"
 
 	"walletscreen/screen"
 )
@@ -27,8 +25,7 @@ const schema = 2
 
 // Options say which Redis to talk to.
 type Options struct {
-	// URL is a Redis URL of one server: redis://user:password@host:port/db,
-	// rediss:// for TLS, unix:///path for a socket.
+	// URL is where Redis is; the package comment has the forms.
 	URL string
 	// Namespace keeps installations in one Redis apart: 1 to 64 letters, digits,
 	// dots, hyphens and underscores. "" is DefaultNamespace.
@@ -73,23 +70,12 @@ func open(o Options) (redis.UniversalClient, keys, error) {
 	if err := checkName(namespace); err != nil {
 		return nil, keys{}, fmt.Errorf("namespace %w", err)
 	}
-	opt, err := redis.ParseURL(o.URL)
+	t, err := parseURL(o.URL)
 	if err != nil {
-		// The driver's error may repeat the URL, and so the password.
-		return nil, keys{}, errors.New("redis URL: want redis://[user:password@]host:port[/db], rediss://... or unix:///path")
+		return nil, keys{}, fmt.Errorf("redis URL: %w", err)
 	}
-	// The driver's defaults ignore deadlines and retry for a quarter of a minute.
-	// A load is retried by whoever asked for it, with what it knows of the hurry.
-	opt.ContextTimeoutEnabled = true
-	opt.MaxRetries = -1
-	opt.DialTimeout = 2 * time.Second
-	opt.DialerRetries = 1
-	opt.ReadTimeout = 5 * time.Second // a piece of 4 MiB over a slow line
-	opt.WriteTimeout = 5 * time.Second
-	opt.PoolTimeout = 2 * time.Second
-	opt.PoolSize = 4 // one load, one poll, and room for a command that hangs
-	opt.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
-	return redis.NewClient(opt), keys{"walletscreen:{" + namespace + "}:"}, nil
+	k := keys{"walletscreen:{" + namespace + "}:"}
+	return t.client(), k, nil
 }
 
 // checkName refuses what cannot be a part of a key.

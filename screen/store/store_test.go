@@ -164,6 +164,20 @@ func at(t testing.TB, address string) place {
 	return place{Options{URL: address, Namespace: "default"}, admin}
 }
 
+// newProxy puts a proxy before a Redis and returns options that go through it.
+func newProxy(t testing.TB, p place, before func(n int, args []string), cut func(n int, args []string) bool) (*storetest.Proxy, Options) {
+	t.Helper()
+	u, err := url.Parse(p.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := storetest.NewProxy(t, u.Host, before, cut)
+	o := p.Options
+	u.Host = x.Addr
+	o.URL = u.String()
+	return x, o
+}
+
 // dump returns everything that stands under the namespace: a line for each string
 // and each field of a hash.
 func (p place) dump(t testing.TB) map[string]string {
@@ -239,6 +253,14 @@ func TestConformance(t *testing.T) {
 		conformance(t, func(t *testing.T) place {
 			p, _ := startRedis(t, "--requirepass", password)
 			return at(t, "redis://"+url.UserPassword("", password).String()+"@"+strings.TrimPrefix(p.URL, "redis://"))
+		})
+	})
+	t.Run("cluster of one", func(t *testing.T) {
+		p := clusterOfOne(t) // which takes two seconds until it answers
+		conformance(t, func(t *testing.T) place {
+			p.admin.FlushAll(t.Context())
+			p.admin.ScriptFlush(t.Context())
+			return p
 		})
 	})
 	t.Run("miniredis", func(t *testing.T) {

@@ -1,12 +1,13 @@
-// Package storetest runs real redis-server processes for tests.
+// Package storetest runs real redis-server processes for tests: one, one that speaks
+// TLS, a master with replicas and sentinels, or a cluster.
 //
 // What a store promises when Redis dies, hangs or comes back can only be shown
 // on the real thing, so each server here is a process of its own that a test can
-// kill, restart and pause.
+// kill, restart and pause. A Proxy before one of them says what happens between two
+// commands.
 package storetest
 
 import (
-	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -42,7 +43,9 @@ type Server struct {
 	t       testing.TB
 	dir     string
 	args    []string
-	process *process // nil while the server is killed
+	ready   string        // what its log says once it listens
+	certs   *Certificates // nil unless it speaks TLS
+	process *process      // nil while the server is killed
 }
 
 // process is one life of a server.
@@ -63,6 +66,33 @@ type process struct {
 // environment variable CI is set: there, skipping would hide that nothing ran.
 func Redis(t testing.TB, args ...string) *Server {
 	t.Helper()
+	return redis(t, nil, args)
+}
+
+// RedisTLS is Redis with a server that speaks nothing but TLS with the given
+// certificates. It asks clients for one of theirs, and refuses those that have
+// none, unless args say "--tls-auth-clients", "no".
+func RedisTLS(t testing.TB, certs *Certificates, args ...string) *Server {
+	t.Helper()
+	return redis(t, certs, args)
+}
+
+func redis(t testing.TB, certs *Certificates, args []string) *Server {
+	t.Helper()
+	return launch(t, certs, "Ready to accept connections", func(s *Server, port string) ([]string, error) {
+		listen := []string{"--port", port}
+		if certs != nil {
+			listen = []string{"--port", "0", "--tls-port", port, "--tls-cert-file", certs.ServerCert, "--tls-key-file", certs.ServerKey,
+				"--tls-ca-cert-file", certs.CA}
+		}
+		return slices.Concat([]string{"--bind", "127.0.0.1", "--dir", s.dir, "--logfile", s.log(), "--save", "", "--appendonly", "no"}, listen, args), nil
+	})
+}
+
+// launch starts redis-server with what command returns for a free port, and with
+// another one when that port was taken meanwhile.
+func launch(t testing.TB, certs *Certificates, ready string, command func(s *Server, port string) ([]string, error)) *Server {
+	t.Helper()
 	path, err := exec.LookPath("redis-server")
 	if err != nil {
 		const missing = "redis-server is not in PATH and this test needs a real one: install it, or run '.ci/run install'"
@@ -71,7 +101,7 @@ func Redis(t testing.TB, args ...string) *Server {
 		}
 		t.Skip(missing)
 	}
-	s := &Server{t: t, dir: t.TempDir()}
+	s := &Server{t: t, dir: t.TempDir(), ready: ready, certs: certs}
 	// Registered after the directory's own cleanup and so run before it.
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -83,12 +113,11 @@ func Redis(t testing.TB, args ...string) *Server {
 		if s.Addr, err = freeAddr(); err != nil {
 			t.Fatalf("finding a free port for redis-server: %v", err)
 		}
-		_, port, err := net.SplitHostPort(s.Addr)
+		args, err := command(s, s.port())
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.args = slices.Concat([]string{path, "--bind", "127.0.0.1", "--port", port, "--dir", s.dir,
-			"--logfile", s.log(), "--save", "", "--appendonly", "no"}, args)
+		s.args = slices.Concat([]string{path}, args)
 		err = s.start()
 		if err == nil {
 			return s
@@ -99,6 +128,11 @@ func Redis(t testing.TB, args ...string) *Server {
 	}
 	t.Fatalf("redis-server found its port taken %d times", portTries)
 	return nil
+}
+
+func (s *Server) port() string {
+	_, port, _ := net.SplitHostPort(s.Addr)
+	return port
 }
 
 // Kill ends the server at once, as a crash does (SIGKILL), and returns when it is
@@ -166,7 +200,7 @@ func (s *Server) await() error {
 	for {
 		var answer error
 		if answer = s.listens(); answer == nil {
-			if answer = ping(s.Addr); answer == nil {
+			if answer = s.ping(); answer == nil {
 				return nil
 			}
 		}
@@ -192,37 +226,26 @@ func (s *Server) listens() error {
 	if err != nil {
 		return err
 	}
-	if !bytes.Contains(log, []byte("Ready to accept connections")) {
-		return errors.New("not yet ready to accept connections")
+	if !bytes.Contains(log, []byte(s.ready)) {
+		return fmt.Errorf("its log does not say %q yet", s.ready)
 	}
 	return nil
 }
 
-// ping reports, as nil, that the server at addr answers PING. A refusal for want
-// of a password or a permission is an answer too: args may ask for either.
-func ping(addr string) error {
-	const limit = time.Second
-	conn, err := net.DialTimeout("tcp", addr, limit)
-	if err != nil {
-		return err
+// ping reports, as nil, that the server answers PING. A refusal for want of a
+// password or a permission is an answer too: args may ask for either.
+func (s *Server) ping() error {
+	reply, err := s.Do("PING")
+	var refused ReplyError
+	switch {
+	case err == nil && reply == "PONG":
+		return nil
+	case errors.As(err, &refused) && (strings.HasPrefix(string(refused), "NOAUTH") || strings.HasPrefix(string(refused), "NOPERM")):
+		return nil
+	case err == nil:
+		return fmt.Errorf("PING was answered with %q", reply)
 	}
-	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(limit)); err != nil {
-		return err
-	}
-	if _, err := conn.Write([]byte("*1\r\n$4\r\nPING\r\n")); err != nil {
-		return err
-	}
-	reply, err := bufio.NewReader(conn).ReadString('\n')
-	if err != nil {
-		return err
-	}
-	for _, alive := range []string{"+PONG", "-NOAUTH", "-NOPERM"} {
-		if strings.HasPrefix(reply, alive) {
-			return nil
-		}
-	}
-	return fmt.Errorf("PING was answered with %q", reply)
+	return err
 }
 
 // stop kills the process, when there is one, and waits until it is gone.

@@ -1,67 +1,31 @@
 package storetest
 
 import (
-	"bufio"
 	"errors"
-	"fmt"
-	"io"
-	"net"
 	"os"
 	"os/exec"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 )
 
-// command sends one command to the server and returns its reply, of one line or
-// a bulk string, or the error of the connection.
-func command(t *testing.T, s *Server, limit time.Duration, args ...string) (string, error) {
+func wantReply(t *testing.T, s *Server, want any, args ...string) {
 	t.Helper()
-	conn, err := net.DialTimeout("tcp", s.Addr, limit)
-	if err != nil {
-		return "", err
-	}
-	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(limit)); err != nil {
-		t.Fatal(err)
-	}
-	fmt.Fprintf(conn, "*%d\r\n", len(args))
-	for _, arg := range args {
-		fmt.Fprintf(conn, "$%d\r\n%s\r\n", len(arg), arg)
-	}
-	r := bufio.NewReader(conn)
-	line, err := r.ReadString('\n')
-	if err != nil {
-		return "", err
-	}
-	line = strings.TrimSpace(line)
-	size, err := strconv.Atoi(strings.TrimPrefix(line, "$"))
-	if line[0] != '$' || err != nil || size < 0 {
-		return line, nil
-	}
-	bulk := make([]byte, size)
-	_, err = io.ReadFull(r, bulk)
-	return string(bulk), err
-}
-
-func wantReply(t *testing.T, s *Server, want string, args ...string) {
-	t.Helper()
-	got, err := command(t, s, startLimit, args...)
+	got, err := s.Do(args...)
 	if err != nil || got != want {
-		t.Errorf("%q: got %q, %v; want %q", args, got, err, want)
+		t.Errorf("%q: got %v, %v; want %v", args, got, err, want)
 	}
 }
 
 func TestKillAndRestart(t *testing.T) {
 	s := Redis(t)
 	addr := s.Addr
-	wantReply(t, s, "+OK", "SET", "list", "us-ofac-sdn")
+	wantReply(t, s, "OK", "SET", "list", "us-ofac-sdn")
 	wantReply(t, s, "us-ofac-sdn", "GET", "list")
 
 	s.Kill()
 	s.Kill() // a second time does nothing
-	if reply, err := command(t, s, startLimit, "PING"); err == nil {
+	if reply, err := s.Do("PING"); err == nil {
 		t.Errorf("a killed server answered %q", reply)
 	}
 
@@ -69,32 +33,33 @@ func TestKillAndRestart(t *testing.T) {
 	if s.Addr != addr {
 		t.Errorf("restarted on %s, was on %s", s.Addr, addr)
 	}
-	wantReply(t, s, "$-1", "GET", "list") // nothing was kept on disk
+	wantReply(t, s, nil, "GET", "list") // nothing was kept on disk
 }
 
 func TestArgsComeAfterTheDefaults(t *testing.T) {
 	s := Redis(t, "--appendonly", "yes", "--appendfsync", "always")
-	wantReply(t, s, "+OK", "SET", "list", "us-ofac-sdn")
+	wantReply(t, s, "OK", "SET", "list", "us-ofac-sdn")
 	s.Restart() // of a running server: it kills first
 	wantReply(t, s, "us-ofac-sdn", "GET", "list")
 }
 
 func TestServerWithPasswordCountsAsAnswering(t *testing.T) {
 	s := Redis(t, "--requirepass", "secret")
-	if reply, err := command(t, s, startLimit, "PING"); err != nil || !strings.HasPrefix(reply, "-NOAUTH") {
-		t.Errorf("PING without a password: got %q, %v; want -NOAUTH", reply, err)
+	var refused ReplyError
+	if reply, err := s.Do("PING"); !errors.As(err, &refused) || !strings.HasPrefix(string(refused), "NOAUTH") {
+		t.Errorf("PING without a password: got %v, %v; want NOAUTH", reply, err)
 	}
 }
 
 func TestPauseAndResume(t *testing.T) {
 	s := Redis(t)
 	s.Pause()
-	_, err := command(t, s, 100*time.Millisecond, "PING")
+	_, err := s.do(100*time.Millisecond, "PING")
 	if !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("PING to a paused server: %v; want that the deadline passes", err)
 	}
 	s.Resume()
-	wantReply(t, s, "+PONG", "PING")
+	wantReply(t, s, "PONG", "PING")
 
 	s.Pause()
 	s.Kill() // must not wait for a paused process to cooperate
@@ -102,17 +67,17 @@ func TestPauseAndResume(t *testing.T) {
 
 func TestEachServerIsItsOwn(t *testing.T) {
 	a, b := Redis(t), Redis(t)
-	wantReply(t, a, "+OK", "SET", "list", "us-ofac-sdn")
-	wantReply(t, b, "$-1", "GET", "list")
+	wantReply(t, a, "OK", "SET", "list", "us-ofac-sdn")
+	wantReply(t, b, nil, "GET", "list")
 }
 
 func TestServerEndsWithItsTest(t *testing.T) {
-	var addr string
-	t.Run("inner", func(t *testing.T) { addr = Redis(t).Addr })
-	if addr == "" {
+	var s *Server
+	t.Run("inner", func(t *testing.T) { s = Redis(t) })
+	if s == nil {
 		t.Skip("no server was started: redis-server is missing")
 	}
-	if err := ping(addr); err == nil {
+	if err := s.ping(); err == nil {
 		t.Error("the server still answers after its test ended")
 	}
 }
@@ -124,18 +89,14 @@ func TestPortTakenByAnother(t *testing.T) {
 	b.Kill()
 	for i, arg := range b.args {
 		if arg == "--port" {
-			_, port, err := net.SplitHostPort(a.Addr)
-			if err != nil {
-				t.Fatal(err)
-			}
-			b.args[i+1] = port
+			b.args[i+1] = a.port()
 		}
 	}
 	b.Addr = a.Addr
 	if err := b.start(); !errors.Is(err, errPortTaken) {
 		t.Errorf("starting on a taken port: got %v, want %v", err, errPortTaken)
 	}
-	wantReply(t, a, "+PONG", "PING")
+	wantReply(t, a, "PONG", "PING")
 }
 
 func TestFailureTellsWhatRedisSaid(t *testing.T) {

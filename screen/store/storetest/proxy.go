@@ -1,21 +1,23 @@
-package store
+package storetest
 
 import (
 	"bufio"
 	"bytes"
 	"io"
 	"net"
-	"net/url"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
 )
 
-// A proxy stands between the code and Redis and passes one command and its
-// answer at a time, so that a test says what happens between two of them.
-type proxy struct {
-	t        testing.TB
+// A Proxy stands between the code and Redis and passes one command and its
+// answer at a time, so that a test says what happens between two of them. It is
+// safe for use by many goroutines.
+type Proxy struct {
+	// Addr is the proxy's host:port.
+	Addr string
+
 	target   string
 	listener net.Listener
 
@@ -28,36 +30,31 @@ type proxy struct {
 	wait     sync.WaitGroup
 }
 
-// newProxy puts a proxy before a Redis and returns options that go through it.
+// NewProxy puts a proxy before the Redis at host:port, until the test ends.
 //
 // before is called before the n-th command (from 1) reaches Redis. After the n-th
 // command was carried out, cut says whether its answer is thrown away together
 // with the connection. Both may be nil; connections may call them at the same time.
-func newProxy(t testing.TB, p place, before func(n int, args []string), cut func(n int, args []string) bool) (*proxy, Options) {
+func NewProxy(t testing.TB, redis string, before func(n int, args []string), cut func(n int, args []string) bool) *Proxy {
 	t.Helper()
-	u, err := url.Parse(p.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	x := &proxy{t: t, target: u.Host, listener: listener, before: before, cut: cut, conns: map[net.Conn]bool{}}
+	x := &Proxy{
+		Addr: listener.Addr().String(), target: redis, listener: listener, before: before, cut: cut, conns: map[net.Conn]bool{},
+	}
 	x.wait.Go(x.accept)
 	t.Cleanup(func() {
 		listener.Close()
-		x.drop(true)
+		x.Drop(true)
 		x.wait.Wait()
 	})
-	o := p.Options
-	u.Host = listener.Addr().String()
-	o.URL = u.String()
-	return x, o
+	return x
 }
 
-// drop cuts every connection and says whether new ones are refused.
-func (x *proxy) drop(refuse bool) {
+// Drop cuts every connection and says whether new ones are refused.
+func (x *Proxy) Drop(refuse bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.refuse = refuse
@@ -66,7 +63,7 @@ func (x *proxy) drop(refuse bool) {
 	}
 }
 
-func (x *proxy) accept() {
+func (x *Proxy) accept() {
 	for {
 		client, err := x.listener.Accept()
 		if err != nil {
@@ -96,7 +93,7 @@ func (x *proxy) accept() {
 	}
 }
 
-func (x *proxy) pass(client, server net.Conn) {
+func (x *Proxy) pass(client, server net.Conn) {
 	requests, answers := bufio.NewReader(client), bufio.NewReader(server)
 	for {
 		request, args, err := frame(requests)

@@ -1,5 +1,0 @@
-//go:build race
-
-package eu
-
-const underRace = true

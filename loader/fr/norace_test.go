@@ -1,5 +1,0 @@
-//go:build !race
-
-package fr
-
-const underRace = false

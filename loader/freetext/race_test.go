@@ -1,5 +1,0 @@
-//go:build race
-
-package freetext
-
-const underRace = true

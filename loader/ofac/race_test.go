@@ -1,5 +1,0 @@
-//go:build race
-
-package ofac
-
-const underRace = true

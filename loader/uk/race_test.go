@@ -1,5 +1,0 @@
-//go:build race
-
-package uk
-
-const underRace = true
