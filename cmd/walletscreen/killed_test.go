@@ -30,11 +30,12 @@ import (
 // madeAddress is one of the addresses that the publications of gazetteText list.
 func madeAddress(i int) string { return fmt.Sprintf("0x5eed%036x", i) }
 
-// rowsOfFirst is how many rows the first publication of gazetteText has besides: more than
-// the least that the loader expects.
+// rowsOfFirst is how many rows of madeAddress the first publication of gazetteText
+// has: more than the least that the loader expects.
 const rowsOfFirst = 600
 
-// standing are the rows without which the loader holds the list, in entries of their own.
+// standing are rows that the loader misses in any publication of the SDN List that
+// lacks them.
 var standing = []struct{ uid, symbol, address string }{
 	{"27307", "ETH", "0x098B716B8Aaf21512996dC57EB0615e2383E2f96"},
 	{"36025", "XBT", "3Lpoy53K625zVeE47ZasiG5jGkAxJ27kh1"},
@@ -54,11 +55,11 @@ func gazetteText(n int) []byte {
 	}
 	text.WriteString(`</idList></sdnEntry>`)
 	for i, row := range standing {
-		fmt.Fprintf(&text, `<sdnEntry><uid>%s</uid><lastName>A party that stays</lastName><sdnType>Entity</sdnType><programList><program>CYBER2</program></programList>`+
-			`<idList><id><uid>%d</uid><idType>Digital Currency Address - %s</idType><idNumber>%s</idNumber></id></idList></sdnEntry>`, row.uid, 90_000+i, row.symbol, row.address)
+		fmt.Fprintf(&text, `<sdnEntry><uid>%s</uid><lastName>A party that stands</lastName><sdnType>Entity</sdnType><idList>`+
+			`<id><uid>%d</uid><idType>Digital Currency Address - %s</idType><idNumber>%s</idNumber></id></idList></sdnEntry>`, row.uid, 900_000+i, row.symbol, row.address)
 	}
 	for i := range otherEntries {
-		fmt.Fprintf(&text, `<sdnEntry><uid>%d</uid><lastName>A party without addresses</lastName><sdnType>Entity</sdnType></sdnEntry>`, 2+i)
+		fmt.Fprintf(&text, `<sdnEntry><uid>%d</uid><lastName>A party without addresses</lastName><sdnType>Entity</sdnType></sdnEntry>`, 100_000+i)
 	}
 	text.WriteString(`</sdnList>`)
 	return text.Bytes()
@@ -619,7 +620,7 @@ func TestLoadEvery(t *testing.T) {
 	server.Restart()
 	s.wantMetrics(map[string]string{published: "4"})
 	state, err := reader.Load(t.Context())
-	if err != nil || state.Snapshot.Sequence != 4 || state.Snapshot.List(sdn).Current().Rows != rowsOfFirst+4+len(standing) || len(state.Snapshot.List(sdn).Publications) != 4 {
+	if err != nil || state.Snapshot.Sequence != 4 || state.Snapshot.List(sdn).Current().Rows != rowsOfFirst+len(standing)+4 || len(state.Snapshot.List(sdn).Publications) != 4 {
 		t.Fatalf("%v, %v; want the fourth snapshot with the publication that came while Redis was down", state, err)
 	}
 
