@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -32,6 +33,7 @@ type loadCmd struct {
 	Delta     []string      `sep:"none" placeholder:"LIST=LOCATION" help:"A file in which the publisher says what its publications changed (OFAC's delta files); repeatable. It dates rows that were listed before the first publication that was loaded, and releases a held change whose removals it names."`
 	Format    string        `enum:"text,json" default:"text" help:"Format of the report: ${enum}. json is one object for each run, with --every for each import of a list."`
 	OpsListen string        `placeholder:"HOST:PORT" help:"Address for operators while loading --every so often: /metrics for Prometheus. Loopback only, unless --insecure."`
+	CacheDir  string        `type:"existingdir" placeholder:"DIR" help:"Directory, of this loader alone, to keep the snapshot in that was published last. If Redis loses all it has, it is published again first, with its history, and numbers go on."`
 	Insecure  bool          `help:"Allow an --ops-listen other than loopback although nothing encrypts or authenticates the connection."`
 
 	importFlags `embed:""`
@@ -98,10 +100,25 @@ func (c *loadCmd) Run(ctx context.Context, s std) error {
 		}
 		defer stop()
 	}
-	to := loaderStore{publisher, false}
+	var to loader.Store = loaderStore{publisher, false}
+	if !c.DryRun {
+		keep := &keeper{loaderStore: loaderStore{publisher, false}, log: s.err}
+		if c.CacheDir != "" {
+			keep.cache = &store.Cache{Dir: c.CacheDir}
+		}
+		keep.open()
+		to = keep
+	}
+	// What an operator released is the first import of each list.
+	var loaded sync.Map // those that had it
+	publisher.Release = func(id screen.ListID) bool {
+		_, again := loaded.Load(id)
+		return c.Release && !again
+	}
 	if c.Every > 0 {
 		shown := map[screen.ListID]screen.Digest{}
 		return loader.Stay(ctx, to, options, func(r *loader.Report) {
+			loaded.Store(r.List, true)
 			metrics.Observe(r)
 			// What is held stays so for hours: once is enough for all of it.
 			again := r.Held != nil && r.Held.Digest == shown[r.List]

@@ -6,6 +6,7 @@
 //	walletscreen check     screens addresses
 //	walletscreen address   explains how texts are read, and screens nothing
 //	walletscreen lists     tells what is loaded and how old it is
+//	walletscreen snapshot  lists, compares, exports, verifies, rolls back and pins snapshots
 //	walletscreen health    exits 0 when a server can answer correctly now
 //
 // Every flag but --help and --version has an environment variable, WALLETSCREEN_
@@ -41,12 +42,13 @@ type cli struct {
 	// a check that prints a version and exits 0 would say that nothing is listed.
 	Version kong.VersionFlag `env:"-" help:"Print the version and exit."`
 
-	Serve   serveCmd   `cmd:"" help:"Answer over gRPC."`
-	Load    loadCmd    `cmd:"" help:"Import publications into Redis."`
-	Check   checkCmd   `cmd:"" help:"Screen addresses."`
-	Address addressCmd `cmd:"" help:"Explain how texts are read, and screen nothing."`
-	Lists   listsCmd   `cmd:"" help:"Tell what a server has loaded and how old it is."`
-	Health  healthCmd  `cmd:"" help:"Exit 0 when a server can answer correctly now."`
+	Serve    serveCmd    `cmd:"" help:"Answer over gRPC."`
+	Load     loadCmd     `cmd:"" help:"Import publications into Redis."`
+	Check    checkCmd    `cmd:"" help:"Screen addresses."`
+	Address  addressCmd  `cmd:"" help:"Explain how texts are read, and screen nothing."`
+	Lists    listsCmd    `cmd:"" help:"Tell what a server has loaded and how old it is."`
+	Snapshot snapshotCmd `cmd:"" help:"List, compare, export, verify, roll back and pin the snapshots that Redis keeps."`
+	Health   healthCmd   `cmd:"" help:"Exit 0 when a server can answer correctly now."`
 }
 
 // std is what a command reads and writes.

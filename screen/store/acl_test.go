@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -55,6 +56,25 @@ func asLoader(t testing.TB, o Options) error {
 		if err := p.Verify(ctx, now, Verified{sdn.ID: {At: at2025, Held: heldBack}}); err != nil {
 			return err
 		}
+	}
+	now, _, err := p.Current(ctx)
+	if err != nil {
+		return err
+	}
+	if err := p.Pin(ctx, now.Sequence, "x"); err != nil {
+		return err
+	}
+	if _, err := p.Publish(ctx, now, merge(t, screen.Empty(), sdn, 4, tron, evm), nil); err != nil {
+		return err
+	}
+	if _, err := p.Rollback(ctx, now.Sequence); err != nil {
+		return err
+	}
+	if _, err := p.Unpin(ctx, "x"); err != nil {
+		return err
+	}
+	if _, err := p.Restore(ctx, now, nil); !errors.Is(err, screen.ErrConflict) {
+		return err
 	}
 	if _, err := claim.Renew(ctx, time.Minute); err != nil {
 		return err

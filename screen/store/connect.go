@@ -20,7 +20,7 @@ import (
 // a publish must not be sent twice.
 const (
 	dialTimeout  = 2 * time.Second
-	ioTimeout    = 5 * time.Second // a piece of 4 MiB over a slow line
+	ioTimeout    = 5 * time.Second // 4 MiB of pieces over a slow line
 	poolTimeout  = 2 * time.Second
 	poolSize     = 4 // one load, one poll, and room for a command that hangs
 	noRetries    = -1

@@ -278,16 +278,13 @@ func TestTooFewReplicas(t *testing.T) {
 	publisher := newPublisher(t, p.Options)
 	old := mustPublish(t, publisher, 1, tron)
 	next := merge(t, old, sdn, 2, evm).Named(2, old.CreatedAt)
-	ready, err := publisher.stage(t.Context(), next)
-	if err != nil {
-		t.Fatal(err)
-	}
+	ready := staged(t, publisher, old, next, nil)
 	before := p.permanent(t)
 	set(t, p, "min-replicas-to-write", "1")
 	if _, err := publisher.Publish(t.Context(), old, next, nil); err == nil || !strings.Contains(err.Error(), "NOREPLICAS") {
 		t.Errorf("publishing: %v", err)
 	}
-	if err := publisher.commit(t.Context(), old, next, ready, nil); err == nil || !strings.Contains(err.Error(), "NOREPLICAS") {
+	if err := publisher.commit(t.Context(), ready); err == nil || !strings.Contains(err.Error(), "NOREPLICAS") {
 		t.Errorf("committing: %v", err)
 	}
 	wantEqual(t, "without replicas", p.permanent(t), before)

@@ -254,10 +254,7 @@ func TestRefusals(t *testing.T) {
 			publisher := newPublisher(t, p.Options)
 			old := mustPublish(t, publisher, 1, tron)
 			next := merge(t, old, sdn, 2, evm).Named(2, old.CreatedAt)
-			ready, err := publisher.stage(t.Context(), next)
-			if err != nil {
-				t.Fatal(err)
-			}
+			ready := staged(t, publisher, old, next, Verified{sdn.ID: {At: time.Now()}})
 			before := p.permanent(t)
 			test.begin(t, p)
 			wantRefused := func(what string, err error) {
@@ -266,13 +263,13 @@ func TestRefusals(t *testing.T) {
 					t.Errorf("%s: %v", what, err)
 				}
 			}
-			_, err = publisher.Publish(t.Context(), old, next, nil)
+			_, err := publisher.Publish(t.Context(), old, next, nil)
 			wantRefused("publishing", err)
 			wantRefused("verifying", publisher.Verify(t.Context(), old, Verified{sdn.ID: {At: time.Now()}}))
 			// Redis fills up between staging and commit: all or nothing.
-			if err := publisher.commit(t.Context(), old, next, ready, Verified{sdn.ID: {At: time.Now()}}); err == nil {
+			if err := publisher.commit(t.Context(), ready); err == nil {
 				t.Log("the commit was done")
-				mustLoad(t, p.Options, next)
+				mustLoad(t, p.Options, ready.next)
 			} else {
 				wantRefused("committing", err)
 				wantEqual(t, test.name, p.permanent(t), before)

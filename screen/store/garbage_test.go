@@ -3,11 +3,10 @@ package store
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"strings"
 	"testing"
-
-	"walletscreen/screen"
 )
 
 // testGarbage spoils what a publisher wrote in every way that comes to mind. A
@@ -17,7 +16,8 @@ func testGarbage(t *testing.T, p place) {
 	publisher := newPublisher(t, p.Options)
 	first := mustPublish(t, publisher, 1, tron, evm)
 	digest := first.Digest().String()
-	piece := p.key("content:" + digest + ":0")
+	piece := p.key("piece:" + digest)
+	list := p.key("content:" + digest)
 	content := string(first.Encoding())
 	head := func(field, value string) func() {
 		return func() { p.admin.HSet(ctx, p.key("head"), field, value) }
@@ -67,7 +67,8 @@ func testGarbage(t *testing.T, p place) {
 		{"head without sequence", dropped("sequence"), p.key("head"), `sequence ""`, nil},
 		{"head without digest", dropped("digest"), p.key("head"), `digest ""`, nil},
 		{"head without time", dropped("created_at"), p.key("head"), "created_at", nil},
-		{"head of a future schema", head("schema", "2"), p.key("head"), `schema "2", this program reads 1`, nil},
+		{"head of a future schema", head("schema", "3"), p.key("head"), `schema "3", this program reads 2`, nil},
+		{"head of the schema before", head("schema", "1"), p.key("head"), `schema "1", this program reads 2`, nil},
 		{"sequence 0", head("sequence", "0"), p.key("head"), `sequence "0"`, nil},
 		{"sequence -1", head("sequence", "-1"), p.key("head"), `sequence "-1"`, nil},
 		{"sequence beyond 64 bits", head("sequence", "18446744073709551616"), p.key("head"), "18446744073709551616", nil},
@@ -81,22 +82,35 @@ func testGarbage(t *testing.T, p place) {
 		{"manifest that is no JSON", func() { p.admin.HSet(ctx, p.key("snapshots"), "1", "{") }, p.key("snapshots"), "manifest", nil},
 		{"manifest that is a list", func() { p.admin.HSet(ctx, p.key("snapshots"), "1", "[]") }, p.key("snapshots"), "manifest", nil},
 		{"empty manifest", func() { p.admin.HSet(ctx, p.key("snapshots"), "1", "{}") }, p.key("snapshots"), "schema 0", nil},
-		{"manifest of a future schema", manifest("schema", 2), p.key("snapshots"), "schema 2, this program reads 1", nil},
+		{"manifest of a future schema", manifest("schema", 3), p.key("snapshots"), "schema 3, this program reads 2", nil},
 		{"manifest of another snapshot", manifest("sequence", 7), p.key("snapshots"), "snapshot 7", nil},
 		{"manifest of other content", manifest("digest", other), p.key("snapshots"), "abab", nil},
-		{"manifest of negative size", all(manifest("size", -1), manifest("chunks", 0)), p.key("snapshots"), "-1 bytes", nil},
-		{"manifest of giant size", all(manifest("size", 4<<30), manifest("chunks", 1024)), p.key("snapshots"), "4294967296 bytes", nil},
+		{"manifest of a digest that is none", manifest("digest", "x"), p.key("snapshots"), "hex digits", nil},
+		{"manifest of negative size", all(manifest("size", -1), manifest("pieces", 0)), p.key("snapshots"), "-1 bytes", nil},
+		{"manifest of giant size", all(manifest("size", 5<<30), manifest("pieces", 1024)), p.key("snapshots"), "5368709120 bytes", nil},
 		{"manifest of a size beyond 64 bits", manifest("size", 1e30), p.key("snapshots"), "size", nil},
-		{"manifest of giant number of pieces", manifest("chunks", 1<<40), p.key("snapshots"), "1099511627776 pieces", nil},
-		{"manifest of no content", all(manifest("size", 0), manifest("chunks", 0)), p.key("content:" + digest), "0 bytes", screen.ErrDigest},
-		{"manifest of more pieces than there are", all(manifest("size", chunkSize+1), manifest("chunks", 2)), piece, "bytes", nil},
+		{"manifest of giant number of pieces", manifest("pieces", 1<<40), p.key("snapshots"), "1099511627776 pieces", nil},
+		{"manifest of no content", all(manifest("size", 0), manifest("pieces", 0)), p.key("snapshots"), "0 bytes", nil},
+		{"manifest of more than there is", manifest("size", 1<<20), list, "1048576 bytes", nil},
+		{"manifest of more pieces than there are", all(manifest("size", 1<<20), manifest("pieces", 2)), list, "2 of 1048576 bytes", nil},
+
+		{"list of pieces of another type", wrongType(list), list, "WRONGTYPE", nil},
+		{"missing list of pieces", func() { p.admin.Del(ctx, list) }, list, "not there", nil},
+		{"empty list of pieces", func() { p.admin.Set(ctx, list, "", 0) }, list, "not there", nil},
+		{"list of no pieces", func() { p.admin.Set(ctx, list, "garbage\n", 0) }, list, "line 1", nil},
+		{"list of a giant piece", func() { p.admin.Set(ctx, list, digest+" 1048577\n", 0) }, list, "line 1", nil},
+		{"list with another size", func() { p.admin.Set(ctx, list, digest+" 1\n", 0) }, list, "1 bytes", nil},
+		{"list with another piece", func() { p.admin.Set(ctx, list, other+fmt.Sprintf(" %d\n", len(content)), 0) }, p.key("piece:" + other), "not there", nil},
+		{"list with more", func() { p.admin.Append(ctx, list, digest+" 7\n") }, list, "", nil},
+		{"list without its last byte", func() { p.admin.SetRange(ctx, list, 67, "9") }, list, "", nil},
 
 		{"piece of another type", wrongType(piece), piece, "WRONGTYPE", nil},
 		{"missing piece", func() { p.admin.Del(ctx, piece) }, piece, "not there", nil},
-		{"empty piece", func() { p.admin.Set(ctx, piece, "", 0) }, piece, "0 bytes", nil},
+		{"empty piece", func() { p.admin.Set(ctx, piece, "", 0) }, piece, "not there", nil},
 		{"truncated piece", func() { p.admin.Set(ctx, piece, content[:len(content)-1], 0) }, piece, "bytes", nil},
 		{"piece with more", func() { p.admin.Append(ctx, piece, "\n") }, piece, "bytes", nil},
-		{"corrupted piece", func() { p.admin.SetRange(ctx, piece, 30, "X") }, p.key("content:" + digest), digest, screen.ErrDigest},
+		{"corrupted piece", func() { p.admin.SetRange(ctx, piece, 30, "X") }, piece, "digest", errPiece},
+		{"another piece of the same size", func() { p.admin.Set(ctx, piece, strings.Repeat("x", len(content)), 0) }, piece, "digest", errPiece},
 
 		{"verified of another type", wrongType(p.key("verified")), p.key("verified"), "WRONGTYPE", nil},
 		{"verification that is no JSON", func() { p.admin.HSet(ctx, p.key("verified"), "us-ofac-sdn", "{") }, p.key("verified"), `"us-ofac-sdn"`, nil},
@@ -127,7 +141,7 @@ func testGarbage(t *testing.T, p place) {
 			f.wantNothing()
 
 			// One that has a snapshot goes on with it.
-			have := &State{Snapshot: again.Named(9, again.CreatedAt)}
+			have := &State{Snapshot: merge(t, again, sdn, 2, opaque).Named(9, again.CreatedAt)}
 			f = follow(t, p.Options, have)
 			f.wantFailure(nil)
 			f.wantNothing()
@@ -165,12 +179,12 @@ func testRetireGarbage(t *testing.T, p place) {
 		"no JSON":           "{",
 		"a number":          "42",
 		"null":              "null",
-		"no digest":         `{"chunks":1}`,
-		"digest of no text": `{"digest":{},"chunks":1}`,
-		"digest null":       `{"digest":null,"chunks":1}`,
-		"giant":             `{"digest":"` + strings.Repeat("ab", 32) + `","chunks":1e15}`,
-		"no number":         `{"digest":"` + strings.Repeat("ab", 32) + `","chunks":"x"}`,
-		"path":              `{"digest":"*","chunks":1}`,
+		"no digest":         `{"pieces":1}`,
+		"digest of no text": `{"digest":{},"pieces":1}`,
+		"digest null":       `{"digest":null,"pieces":1}`,
+		"giant":             `{"digest":"` + strings.Repeat("ab", 32) + `","pieces":1e15}`,
+		"no number":         `{"digest":"` + strings.Repeat("ab", 32) + `","pieces":"x"}`,
+		"path":              `{"digest":"*","pieces":1}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			p.admin.FlushAll(ctx)

@@ -64,14 +64,15 @@ func testListings(t *testing.T, p place) {
 		func(key string) { p.admin.Del(t.Context(), key) },
 		func(key string) { p.admin.HDel(t.Context(), key, tronKey) },
 	} {
-		staged, err := publisher.stage(t.Context(), next)
-		if err != nil {
+		ready := staged(t, publisher, now, next, nil)
+		ready.listings = nil
+		if err := publisher.stage(t.Context(), ready); err != nil {
 			t.Fatal(err)
 		}
 		before := p.permanent(t)
 		key := p.key("listings:" + next.Digest().String())
 		spoil(key)
-		if err := publisher.commit(t.Context(), now, next, staged, nil); err == nil || !strings.Contains(err.Error(), key) {
+		if err := publisher.commit(t.Context(), ready); err == nil || !strings.Contains(err.Error(), key) {
 			t.Errorf("committed with half of the listings: %v", err)
 		}
 		wantEqual(t, "failed commit", p.permanent(t), before)
@@ -177,6 +178,24 @@ func TestDocumentedLoader(t *testing.T) {
 	}
 	mustRenew(t, claim, time.Minute, true)
 	mustRelease(t, claim)
+	mustLoad(t, p.Options, last)
+	publisher.Keep = 2
+	if err := publisher.Pin(t.Context(), last.Sequence, "x"); err != nil {
+		t.Error(err)
+	}
+	mustPublish(t, publisher, 4, tron)
+	last, err := publisher.Rollback(t.Context(), last.Sequence)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := publisher.Unpin(t.Context(), "x"); err != nil {
+		t.Error(err)
+	}
+	publisher.Keep = 1
+	p.admin.Del(t.Context(), p.key("head"))
+	if last, err = publisher.Restore(t.Context(), last, nil); err != nil {
+		t.Fatal(err)
+	}
 	mustLoad(t, p.Options, last)
 	if n := p.pieces(t); n != 1 {
 		t.Errorf("%d pieces, want that old ones were retired", n)

@@ -1,30 +1,36 @@
 package store
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
 	"walletscreen/screen"
-	"walletscreen/screen/address"
 )
 
 // A Publisher makes snapshots current. Several may work on one Redis at a time.
 type Publisher struct {
-	c    redis.UniversalClient
-	keys keys
+	*namespace
 
 	// Builder is the version of the program, for the manifest.
 	Builder string
-	// Keep is how many snapshots are kept, the newest included; 0 means 30.
+	// Keep is how many snapshots are kept, the newest included; 0 means 30. Those
+	// that are pinned are kept besides.
 	Keep int
+	// Release reports whether publications of a list that a rollback took back may be
+	// published again; nil lets none through. Every Publish that has one asks, from
+	// its own goroutine.
+	Release func(screen.ListID) bool
 }
 
 // NewPublisher returns a Publisher for the given Redis. It does not connect.
@@ -33,7 +39,7 @@ func NewPublisher(o Options) (*Publisher, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Publisher{c: c, keys: k}, nil
+	return &Publisher{namespace: &namespace{c: c, keys: k}}, nil
 }
 
 // Close ends the connections.
@@ -44,7 +50,8 @@ func (p *Publisher) Close() error { return p.c.Close() }
 // A verification that cannot be read is left out: whoever compares the list anew
 // overwrites it.
 func (p *Publisher) Current(ctx context.Context) (*screen.Snapshot, Verified, error) {
-	s, fields, err := current(ctx, p.c, p.keys, nil)
+	// A loader goes on from an older head, too: its next snapshot ends that.
+	s, fields, err := p.current(ctx, p.last(), nil)
 	if errors.Is(err, ErrNoSnapshot) {
 		s, err = screen.Empty(), nil
 	}
@@ -67,9 +74,11 @@ var commitScript = redis.NewScript(commitSource)
 var verifySource string
 var verifyScript = redis.NewScript(verifySource)
 
-//go:embed retire.lua
-var retireSource string
-var retireScript = redis.NewScript(retireSource)
+// changesKept is how many entries the change stream keeps at least.
+const changesKept = 1000
+
+// ErrRolledBack says that a snapshot holds a publication that an operator took back.
+var ErrRolledBack = errors.New("an operator rolled the publication back")
 
 // Publish makes next current, the successor of previous, which must be what
 // Current returned. verified replaces what is known of each list that it names: a
@@ -77,192 +86,322 @@ var retireScript = redis.NewScript(retireSource)
 // returns next with its sequence number, one more than that of previous.
 //
 // screen.ErrConflict means that the head is no longer previous, and that nothing
-// changed. After any other error the head is what it was, or, when the
+// changed; ErrRolledBack that next has a publication that previous has not and that
+// a rollback took back. After any other error the head is what it was, or, when the
 // connection broke at the worst moment and Redis cannot be asked, next; asking
 // may take three seconds more than ctx has. An error together with a snapshot
 // says that it was published and that retiring old ones failed.
 func (p *Publisher) Publish(ctx context.Context, previous, next *screen.Snapshot, verified Verified) (*screen.Snapshot, error) {
-	now := time.Now().UTC().Truncate(time.Millisecond)
-	next = next.Named(previous.Sequence+1, now)
-	staged, err := p.stage(ctx, next)
+	c, err := p.succession(ctx, previous, next, verified)
 	if err != nil {
-		return nil, fmt.Errorf("writing %s: %w", next, err)
+		return nil, err
 	}
-	if err := p.commit(ctx, previous, next, staged, verified); err != nil {
-		if errors.Is(err, screen.ErrConflict) {
+	return p.publish(ctx, c)
+}
+
+// succession is the commit of a successor.
+func (p *Publisher) succession(ctx context.Context, previous, next *screen.Snapshot, verified Verified) (*commit, error) {
+	fields, err := encodeVerifications(next, verified)
+	if err != nil {
+		return nil, err
+	}
+	c := &commit{expected: head{sequence: previous.Sequence, digest: previous.Digest()}, before: previous, verified: fields}
+	c.next = next.Named(previous.Sequence+1, time.Now())
+	if c.released, err = p.rolledBack(ctx, c); err != nil {
+		return nil, err
+	}
+	c.manifest = p.describe(c.next)
+	for i := range c.manifest.Lists {
+		l := &c.manifest.Lists[i]
+		if v, ok := verified[l.ID]; ok {
+			l.VerifiedAt = v.At.UTC()
+		} else if was := c.was.list(l.ID); was != nil && was.SHA256 == l.SHA256 {
+			l.VerifiedAt = was.VerifiedAt
+		}
+	}
+	c.prepare()
+	return c, nil
+}
+
+// prepare finds what is to be staged.
+func (c *commit) prepare() {
+	c.pieces = cut(c.next.Encoding())
+	c.manifest.Pieces = len(c.pieces)
+	c.listings, c.manifest.Accounts = patchListings(c)
+	c.changed = c.changes()
+}
+
+// rolledBack reads the manifest of the predecessor, and refuses publications that
+// were rolled back; it returns those that are released.
+func (p *Publisher) rolledBack(ctx context.Context, c *commit) (released []string, err error) {
+	ids := map[string]screen.ListID{}
+	for i := range c.next.Lists() {
+		l := &c.next.Lists()[i]
+		if was := c.before.List(l.ID); was == nil || was.Current().Digest != l.Current().Digest {
+			ids[l.Current().Digest.String()] = l.ID
+		}
+	}
+	var value *redis.StringCmd
+	var taken *redis.MapStringStringCmd
+	_, err = p.c.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+		value = pipe.HGet(ctx, p.keys.snapshots(), strconv.FormatUint(c.expected.sequence, 10))
+		taken = pipe.HGetAll(ctx, p.keys.rolledBack())
+		return nil
+	})
+	if err := cmp.Or(taken.Err(), sent[redis.Cmder](err, value, taken)); err != nil {
+		return nil, fmt.Errorf("reading %s: %w", p.keys.rolledBack(), err)
+	}
+	// Without it, all that is known anew is written anew. If there is no such
+	// snapshot any more the commit says so.
+	if m, err := parseManifest(value.Val(), c.expected.sequence); err == nil {
+		c.was = m
+	}
+	for digest, id := range ids {
+		sequence, ok := taken.Val()[digest]
+		if !ok {
+			continue
+		}
+		if p.Release == nil || !p.Release(id) {
+			return nil, fmt.Errorf("list %s: %w: that of %s (%.12s), with snapshot %s: release it if it is right",
+				id, ErrRolledBack, c.next.List(id).Current().PublishedOn, digest, sequence)
+		}
+		released = append(released, digest)
+	}
+	return released, nil
+}
+
+// describe makes the manifest of a snapshot, but for what other snapshots tell.
+func (p *Publisher) describe(s *screen.Snapshot) manifest {
+	m := manifest{
+		Schema: schema, Sequence: s.Sequence, Digest: s.Digest().String(), CreatedAt: s.CreatedAt, Builder: p.Builder,
+		Size: len(s.Encoding()), Listings: len(s.Listings()),
+	}
+	for i := range s.Lists() {
+		l := &s.Lists()[i]
+		m.Lists = append(m.Lists, manifestedList{
+			ID: l.ID, PublishedOn: l.Current().PublishedOn.String(), SHA256: l.Current().Digest.String(), Rows: l.Current().Rows,
+		})
+	}
+	return m
+}
+
+// A commit is all that changes with the head.
+type commit struct {
+	expected   head              // what the head must be; its sequence is 0 for none
+	before     *screen.Snapshot  // the content of that; nil if it cannot be read
+	was        manifest          // the manifest of that; its sequence is 0 if it cannot be read
+	next       *screen.Snapshot  // named
+	manifest   manifest          // of next
+	verified   map[string]string // encoded
+	rolledBack map[string]string // digests of publications that are taken back -> sequence
+	released   []string          // digests of publications that are taken back no longer
+
+	pieces   []piece
+	listings *listingsPatch // nil: the staged ones are put in place of all
+	changed  string         // for the stream
+}
+
+// publish stages and commits.
+func (p *Publisher) publish(ctx context.Context, c *commit) (*screen.Snapshot, error) {
+	for attempt := 0; ; attempt++ {
+		err := p.stage(ctx, c)
+		if err != nil {
+			return nil, fmt.Errorf("writing %s: %w", c.next, err)
+		}
+		if err = p.commit(ctx, c); err == nil {
+			break
+		}
+		var again *againError
+		switch {
+		case errors.Is(err, errListings):
+			c.listings = nil
+			c.manifest.Accounts = len(listingsByKey(c.next, nil))
+			continue
+		case errors.As(err, &again) && attempt < 3:
+			// Another publisher may have retired what was found there.
+			continue
+		case errors.Is(err, screen.ErrConflict):
 			return nil, err
 		}
 		// Was it done before the connection broke?
 		ask, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
-		defer cancel()
-		if h, _, headErr := readHead(ask, p.c, p.keys); headErr != nil || !h.names(next) {
-			return nil, fmt.Errorf("making %s current: %w", next, err)
+		h, _, headErr := p.readHead(ask)
+		cancel()
+		if headErr != nil || !h.names(c.next) {
+			return nil, fmt.Errorf("making %s current: %w", c.next, err)
+		}
+		break
+	}
+	p.remember(c.next, spans(c.next.Encoding(), c.pieces))
+	if err := p.retire(ctx); err != nil {
+		return c.next, fmt.Errorf("%s is current, but retiring old snapshots failed: %w", c.next, err)
+	}
+	return c.next, nil
+}
+
+// stage writes the content of a snapshot, and reads all of it back.
+func (p *Publisher) stage(ctx context.Context, c *commit) error {
+	content := c.next.Encoding()
+	objects := make([]object, 0, len(c.pieces)+1)
+	for _, piece := range c.pieces {
+		objects = append(objects, object{p.keys.piece(piece.digest), content[:piece.size]})
+		content = content[piece.size:]
+	}
+	objects = append(objects, object{p.keys.content(c.next.Digest()), encodePieces(c.pieces)})
+	for batch := range batches(objects) {
+		if err := p.put(ctx, batch); err != nil {
+			return err
 		}
 	}
-	if err := p.retire(ctx); err != nil {
-		return next, fmt.Errorf("%s is current, but retiring old snapshots failed: %w", next, err)
+	if c.listings != nil {
+		return nil
 	}
-	return next, nil
+	return p.stageListings(ctx, c.next)
 }
 
-// staged is what stage wrote.
-type staged struct {
-	chunks   int // pieces of the content
-	accounts int // fields of the hash for people
-}
-
-// stage writes the content of s under its digest and reads it back.
-func (p *Publisher) stage(ctx context.Context, s *screen.Snapshot) (staged, error) {
-	content, digest := s.Encoding(), s.Digest()
-	chunks := (len(content) + chunkSize - 1) / chunkSize
-	for i, key := range p.keys.chunks(digest, chunks) {
-		chunk := content[i*chunkSize : min((i+1)*chunkSize, len(content))]
+// put sees to it that objects are there, and stay for as long as staging takes.
+func (p *Publisher) put(ctx context.Context, batch []object) error {
+	missing, err := p.missing(ctx, batch)
+	// What is not there is written, and expires unless it is committed. What is
+	// there and wrong was spoiled: it is overwritten, and lives as long as it did,
+	// as a snapshot that is kept may name it. A write that only one of both may
+	// do cannot end the life of what another publisher commits meanwhile.
+	for _, set := range []redis.SetArgs{{Mode: "NX", TTL: staging}, {Mode: "XX", KeepTTL: true}} {
+		if err != nil || len(missing) == 0 {
+			return err
+		}
+		written := make([]*redis.StatusCmd, len(missing))
 		_, err := p.c.Pipelined(ctx, func(pipe redis.Pipeliner) error {
-			// A piece that is there already belongs to a snapshot that is kept, and
-			// must not be made to expire, or to a publisher of the same content that
-			// may have died an hour ago, and must not expire before the commit.
-			pipe.SetNX(ctx, key, chunk, staging)
-			pipe.ExpireXX(ctx, key, staging)
+			for i, o := range missing {
+				written[i] = pipe.SetArgs(ctx, o.key, o.value, set)
+			}
 			return nil
 		})
-		if err != nil {
-			return staged{}, fmt.Errorf("writing %s: %w", key, err)
+		for i, o := range missing {
+			if err := written[i].Err(); err != nil && !errors.Is(err, redis.Nil) {
+				return fmt.Errorf("writing %s: %w", o.key, err)
+			}
+		}
+		if err := sent(err, written...); err != nil {
+			return fmt.Errorf("writing %s: %w", missing[0].key, err)
+		}
+		if missing, err = p.missing(ctx, missing); err != nil {
+			return fmt.Errorf("reading back: %w", err)
 		}
 	}
-	if _, err := readContent(ctx, p.c, p.keys, digest, len(content), chunks); err != nil {
-		return staged{}, fmt.Errorf("reading back: %w", err)
+	if len(missing) > 0 {
+		return fmt.Errorf("reading back: %s is not what was written there", missing[0].key)
 	}
-	accounts, err := p.stageListings(ctx, s)
-	return staged{chunks, accounts}, err
+	return nil
 }
 
-// stageListings writes the hash for people and returns how many fields it has.
-// It is one transaction: half a hash would be a wrong answer, and one without an
-// end to its life would stay.
-func (p *Publisher) stageListings(ctx context.Context, s *screen.Snapshot) (int, error) {
-	byKey := listingsByKey(s)
-	key := p.keys.staged(s.Digest())
-	fields := make([]any, 0, 2000)
-	_, err := p.c.TxPipelined(ctx, func(pipe redis.Pipeliner) error {
-		write := func() {
-			if len(fields) > 0 {
-				pipe.HSet(ctx, key, fields...)
-				fields = fields[:0]
-			}
-		}
-		pipe.Del(ctx, key)
-		for account, listings := range byKey {
-			value, err := encodeShown(listings)
-			if err != nil {
-				return err
-			}
-			if fields = append(fields, account, value); len(fields) == cap(fields) {
-				write()
-			}
-		}
-		write()
-		pipe.Expire(ctx, key, staging)
-		return nil
-	})
+// missing returns the objects that are not there as they must be, and sees to it
+// that the others do not expire before the commit: what a publisher of the same
+// content left that died may have little time left.
+func (p *Publisher) missing(ctx context.Context, batch []object) ([]object, error) {
+	answers, err := p.get(ctx, batch, func(pipe redis.Pipeliner, key string) { pipe.ExpireXX(ctx, key, staging) })
 	if err != nil {
-		return 0, fmt.Errorf("writing %s: %w", key, err)
+		return nil, fmt.Errorf("reading %s: %w", batch[0].key, err)
 	}
-	return len(byKey), nil
-}
-
-// shownListing is a listing as it stands in the hash for people.
-type shownListing struct {
-	List     screen.ListID `json:"list"`
-	Kind     string        `json:"kind"`
-	UID      string        `json:"uid"`
-	Party    string        `json:"party"`
-	Programs []string      `json:"programs,omitempty"`
-	Address  string        `json:"address"`
-	Symbol   string        `json:"symbol,omitempty"`
-	Tag      string        `json:"tag,omitempty"`
-	Listed   string        `json:"listed"`
-	Delisted string        `json:"delisted,omitempty"`
-}
-
-// encodeShown encodes listings of one account as JSON, letting "&" stand as it is.
-func encodeShown(listings []shownListing) ([]byte, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	err := e.Encode(listings)
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
-}
-
-// listingsByKey groups the listings of a snapshot by canonical key.
-func listingsByKey(s *screen.Snapshot) map[string][]shownListing {
-	byKey := make(map[string][]shownListing, len(s.Listings()))
-	var parsed address.Parsed
-	for i := range s.Listings() {
-		l := &s.Listings()[i]
-		facts := s.FactsAt(l, 0)
-		from, until := s.Interval(l)
-		shown := shownListing{
-			List: s.ListOf(l).ID, Kind: s.KindOf(l).String(), UID: s.PartyOf(l).UID, Party: facts.Name, Programs: facts.Programs,
-			Address: l.Text, Symbol: l.Symbol, Tag: l.Tag, Listed: from.String(), Delisted: until.String(),
+	var missing []object
+	for i, o := range batch {
+		if err := answers[i].Err(); err != nil && !redis.HasErrorPrefix(err, "WRONGTYPE") {
+			return nil, fmt.Errorf("reading %s: %w", o.key, err)
 		}
-		address.Parse(l.Text, &parsed)
-		readings := parsed.Readings()
-		for i := range readings {
-			key := readings[i].Key.String()
-			byKey[key] = append(byKey[key], shown)
-		}
-		if len(readings) == 0 {
-			byKey["text:"+l.Text] = append(byKey["text:"+l.Text], shown)
+		if answers[i].Val() != string(o.value) {
+			missing = append(missing, o)
 		}
 	}
-	return byKey
+	return missing, nil
 }
 
-func (p *Publisher) commit(ctx context.Context, previous, next *screen.Snapshot, staged staged, verified Verified) error {
-	m := manifest{
-		Schema: schema, Sequence: next.Sequence, Digest: next.Digest().String(), CreatedAt: next.CreatedAt, Builder: p.Builder,
-		Size: len(next.Encoding()), Chunks: staged.chunks, Listings: len(next.Listings()),
-	}
-	for i := range next.Lists() {
-		l := &next.Lists()[i]
-		m.Lists = append(m.Lists, manifestedList{l.ID, l.Current().PublishedOn.String(), l.Current().Digest.String(), l.Current().Rows})
-	}
-	encoded, err := json.Marshal(m)
+// commit makes what was staged current.
+func (p *Publisher) commit(ctx context.Context, c *commit) error {
+	encoded, err := json.Marshal(c.manifest)
 	if err != nil {
 		return err
 	}
-	fields, err := encodeVerifications(next, verified)
-	if err != nil {
-		return err
+	digest := c.next.Digest()
+	keys := []string{
+		p.keys.head(), p.keys.snapshots(), p.keys.verified(), p.keys.listings(), p.keys.staged(digest),
+		p.keys.content(digest), p.keys.retired(), p.keys.rolledBack(), p.keys.changes(),
 	}
-	keys := append([]string{
-		p.keys.head(), p.keys.snapshots(), p.keys.verified(), p.keys.listings(), p.keys.staged(next.Digest()),
-	}, p.keys.chunks(next.Digest(), staged.chunks)...)
-	args := append(expect(previous),
-		strconv.Itoa(schema), strconv.FormatUint(next.Sequence, 10), next.Digest().String(), next.CreatedAt.Format(time.RFC3339Nano),
-		encoded, staged.accounts, p.keys.changed())
-	for id, value := range fields {
-		args = append(args, id, value)
+	before, patch := "", &listingsPatch{}
+	if c.listings != nil {
+		before, patch = strconv.Itoa(c.was.Accounts), c.listings
 	}
-	return p.run(ctx, commitScript, previous, keys, args)
+	args := append(expect(c.expected),
+		strconv.Itoa(schema), strconv.FormatUint(c.next.Sequence, 10), digest.String(), c.next.CreatedAt.Format(time.RFC3339Nano),
+		encoded, c.changed, changesKept, p.keys.changed(), p.keys.pieces(), before, c.manifest.Accounts)
+	pairs := func(fields map[string]string) {
+		args = append(args, len(fields))
+		for _, name := range slices.Sorted(maps.Keys(fields)) {
+			args = append(args, name, fields[name])
+		}
+	}
+	pairs(c.verified)
+	pairs(patch.set)
+	args = append(args, len(patch.drop))
+	for _, account := range patch.drop {
+		args = append(args, account)
+	}
+	pairs(c.rolledBack)
+	for _, digest := range c.released {
+		args = append(args, digest)
+	}
+	return p.run(ctx, commitScript, c.expected, keys, args)
 }
 
-// expect returns what the head must be while s is current.
-func expect(s *screen.Snapshot) []any {
-	if s.Sequence == 0 {
+// changes tells for the stream what a commit changes, as JSON.
+func (c *commit) changes() string {
+	type list struct {
+		ID       screen.ListID `json:"id"`
+		Listed   int           `json:"listed"`
+		Delisted int           `json:"delisted"`
+		Amended  int           `json:"amended"`
+	}
+	told := struct {
+		RollbackOf uint64 `json:"rollback_of,omitempty"`
+		RollbackTo uint64 `json:"rollback_to,omitempty"`
+		Lists      []list `json:"lists,omitempty"`
+	}{RollbackOf: c.manifest.RollbackOf, RollbackTo: c.manifest.RollbackTo}
+	if c.before != nil {
+		for _, d := range c.before.Diff(c.next) {
+			told.Lists = append(told.Lists, list{d.List, len(d.Listed), len(d.Delisted), len(d.Amended)})
+		}
+	}
+	encoded, _ := json.Marshal(told) // numbers and ids
+	return string(encoded)
+}
+
+// expect returns what the head must be for a script.
+func expect(h head) []any {
+	if h.sequence == 0 {
 		return []any{"0", ""}
 	}
-	return []any{strconv.FormatUint(s.Sequence, 10), s.Digest().String()}
+	return []any{strconv.FormatUint(h.sequence, 10), h.digest.String()}
 }
 
+// errListings says that the hash for people is not that of the predecessor.
+var errListings = errors.New("the listings are not those of the snapshot before")
+
+// An againError says that what was staged is not there any more.
+type againError struct{ why string }
+
+func (e *againError) Error() string { return e.why }
+
 // run runs a script that does what it should, or changes nothing and says why.
-func (p *Publisher) run(ctx context.Context, script *redis.Script, expected *screen.Snapshot, keys []string, args []any) error {
+func (p *Publisher) run(ctx context.Context, script *redis.Script, expected head, keys []string, args []any) error {
 	answer, err := script.Run(ctx, p.c, keys, args...).Text()
 	switch {
 	case err != nil:
 		return err
 	case answer == "conflict":
-		return fmt.Errorf("%w: %s is not current any more", screen.ErrConflict, expected)
+		return fmt.Errorf("%w: snapshot %d (%.12s) is not current any more", screen.ErrConflict, expected.sequence, expected.digest)
+	case answer == "listings":
+		return errListings
+	case strings.HasPrefix(answer, "again: "):
+		return &againError{strings.TrimPrefix(answer, "again: ")}
 	case answer != "ok":
 		return errors.New(answer)
 	}
@@ -283,21 +422,13 @@ func (p *Publisher) Verify(ctx context.Context, s *screen.Snapshot, verified Ver
 	if err != nil || len(fields) == 0 {
 		return err
 	}
-	args := append(expect(s), p.keys.changed())
+	expected := head{sequence: s.Sequence, digest: s.Digest()}
+	args := append(expect(expected), p.keys.changed())
 	for id, value := range fields {
 		args = append(args, id, value)
 	}
-	if err := p.run(ctx, verifyScript, s, []string{p.keys.head(), p.keys.verified()}, args); err != nil {
+	if err := p.run(ctx, verifyScript, expected, []string{p.keys.head(), p.keys.verified()}, args); err != nil {
 		return fmt.Errorf("writing %s: %w", p.keys.verified(), err)
 	}
 	return nil
-}
-
-// retire drops snapshots beyond the number to keep.
-func (p *Publisher) retire(ctx context.Context) error {
-	keep := p.Keep
-	if keep == 0 {
-		keep = 30
-	}
-	return retireScript.Run(ctx, p.c, []string{p.keys.head(), p.keys.snapshots()}, keep, p.keys.prefix+"content:").Err()
 }

@@ -13,8 +13,7 @@ import (
 
 // A Reader loads the current snapshot and follows changes. It never writes.
 type Reader struct {
-	c    redis.UniversalClient
-	keys keys
+	*namespace
 
 	// Poll is how often the head is looked at in case a notification was missed;
 	// 0 means 5 seconds.
@@ -33,7 +32,7 @@ func NewReader(o Options) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Reader{c: c, keys: k}, nil
+	return &Reader{namespace: &namespace{c: c, keys: k}}, nil
 }
 
 // Close ends the connections.
@@ -55,7 +54,7 @@ func (r *Reader) refresh(ctx context.Context, have *State) (*State, error) {
 	if have != nil {
 		known = have.Snapshot
 	}
-	s, fields, err := current(ctx, r.c, r.keys, known)
+	s, fields, err := r.current(ctx, known, known)
 	if err != nil {
 		return nil, err
 	}

@@ -1,10 +1,16 @@
--- Drops snapshots beyond the number to keep, never the one that the head names,
--- and content that no snapshot that is kept names.
--- KEYS: head, snapshots. ARGV: number to keep; prefix of content keys.
+-- Drops the manifests of snapshots beyond the number to keep, never of one that the
+-- head or a pin names, and remembers contents that no manifest names any more.
+-- KEYS: head, snapshots, pins, retired. ARGV: number to keep.
+-- Answers nothing if no content is to be dropped; else sequence and digest of the
+-- head, the digests of contents that are kept, '', and those that are to be dropped.
 local head = redis.call('HMGET', KEYS[1], 'sequence', 'digest')
 local current = tonumber(head[1])
-if not current then
-  return 0
+if not current or not head[2] then
+  return {}
+end
+local pinned = {}
+for _, sequence in ipairs(redis.call('HVALS', KEYS[3])) do
+  pinned[sequence] = true
 end
 local kept, dropped = {[head[2]] = true}, {}
 local all = redis.call('HGETALL', KEYS[2])
@@ -13,22 +19,29 @@ for i = 1, #all, 2 do
   -- A manifest that cannot be read names no content that could be loaded.
   local ok, manifest = pcall(cjson.decode, all[i + 1])
   local digest = ok and type(manifest) == 'table' and manifest.digest
-  digest = type(digest) == 'string' and digest or ''
-  if sequence and sequence ~= current and sequence <= current - tonumber(ARGV[1]) then
+  digest = type(digest) == 'string' and #digest == 64 and digest or ''
+  if sequence and sequence ~= current and not pinned[all[i]] and sequence <= current - tonumber(ARGV[1]) then
     dropped[all[i]] = digest
-  else
+  elseif digest ~= '' then
     kept[digest] = true
   end
 end
-local count = 0
 for field, digest in pairs(dropped) do
   redis.call('HDEL', KEYS[2], field)
-  if not kept[digest] then
-    local piece = 0
-    while redis.call('UNLINK', ARGV[2] .. digest .. ':' .. piece) == 1 do
-      piece = piece + 1
-    end
+  if digest ~= '' and not kept[digest] then
+    redis.call('SADD', KEYS[4], digest)
   end
-  count = count + 1
 end
-return count
+local retired = redis.call('SMEMBERS', KEYS[4])
+if #retired == 0 then
+  return {}
+end
+local answer = {head[1], head[2]}
+for digest in pairs(kept) do
+  table.insert(answer, digest)
+end
+table.insert(answer, '')
+for _, digest in ipairs(retired) do
+  table.insert(answer, digest)
+end
+return answer

@@ -1,0 +1,216 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"walletscreen/screen"
+)
+
+// Rollback publishes the content of a kept snapshot again, under a new sequence
+// number. It is an operator's decision, and needs nothing of the snapshot that it
+// takes back but its number: that one may be damaged.
+//
+// Publications that the snapshot taken back has and the other has not are held
+// from then on: Publish refuses them, until a publisher with Release lets one
+// through, and servers tell that they are held. Another publication of the same list
+// is not.
+//
+// ErrNotKept says that there is no such snapshot any more, screen.ErrConflict that
+// another was published meanwhile. Other errors are as with Publish.
+func (p *Publisher) Rollback(ctx context.Context, to uint64) (*screen.Snapshot, error) {
+	h, _, err := p.readHead(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if h.sequence == to {
+		return nil, fmt.Errorf("snapshot %d is current", to)
+	}
+	target, m, err := p.kept(ctx, to)
+	if err != nil {
+		return nil, err
+	}
+	c := commit{expected: h, next: target.Named(h.sequence+1, time.Now()), verified: map[string]string{}, rolledBack: map[string]string{}}
+	// Whatever of the one that is taken back can be read is told.
+	if was, err := p.manifest(ctx, h.sequence); err == nil {
+		c.was = was
+		if s, err := p.load(ctx, h, target); err == nil {
+			c.before = s
+		} else if ctx.Err() != nil {
+			return nil, err
+		}
+	}
+	c.manifest = p.describe(c.next)
+	c.manifest.RollbackOf, c.manifest.RollbackTo = h.sequence, to
+	for i := range c.manifest.Lists {
+		l := &c.manifest.Lists[i]
+		if was := m.list(l.ID); was != nil {
+			l.VerifiedAt = was.VerifiedAt
+		}
+	}
+	counts := map[screen.ListID]*screen.Changes{}
+	if c.before != nil {
+		for _, changes := range target.Diff(c.before) {
+			counts[changes.List] = changes
+		}
+	}
+	now := time.Now().UTC()
+	held := Verified{}
+	for _, bad := range c.was.Lists {
+		good := m.list(bad.ID)
+		if good != nil && good.SHA256 == bad.SHA256 {
+			continue
+		}
+		digest, err := screen.ParseDigest(bad.SHA256)
+		if err != nil {
+			continue
+		}
+		c.rolledBack[bad.SHA256] = strconv.FormatUint(h.sequence, 10)
+		v := screen.Verification{Held: &screen.Held{
+			Since: now, Digest: digest, Source: fmt.Sprintf("snapshot %d", h.sequence),
+			Why: fmt.Sprintf("an operator rolled snapshot %d back to %d", h.sequence, to),
+		}}
+		v.Held.PublishedOn, _ = screen.ParseDate(bad.PublishedOn)
+		if n := counts[bad.ID]; n != nil {
+			v.Held.Listed, v.Held.Delisted, v.Held.Amended = len(n.Listed), len(n.Delisted), len(n.Amended)
+		}
+		if good != nil {
+			v.At = good.VerifiedAt
+		}
+		held[bad.ID] = v
+	}
+	// A publication that is current again is held no longer.
+	for i := range c.next.Lists() {
+		c.released = append(c.released, c.next.Lists()[i].Current().Digest.String())
+	}
+	if c.verified, err = encodeVerifications(c.next, held); err != nil {
+		return nil, err
+	}
+	c.prepare()
+	return p.publish(ctx, &c)
+}
+
+// Restore publishes a snapshot that was kept elsewhere while Redis holds none, as
+// after a flush: under the sequence number after its own, so that numbers never
+// go back. What is known of its lists comes along. screen.ErrConflict says that
+// there is a snapshot. Other errors are as with Publish.
+func (p *Publisher) Restore(ctx context.Context, s *screen.Snapshot, verified Verified) (*screen.Snapshot, error) {
+	fields, err := encodeVerifications(s, verified)
+	if err != nil {
+		return nil, err
+	}
+	sequences, err := p.c.HKeys(ctx, p.keys.snapshots()).Result()
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", p.keys.snapshots(), err)
+	}
+	last := s.Sequence
+	for _, text := range sequences {
+		if n, err := strconv.ParseUint(text, 10, 64); err == nil {
+			last = max(last, n)
+		}
+	}
+	c := commit{before: screen.Empty(), next: s.Named(last+1, time.Now()), verified: fields}
+	c.manifest = p.describe(c.next)
+	for i := range c.manifest.Lists {
+		c.manifest.Lists[i].VerifiedAt = verified[c.manifest.Lists[i].ID].At.UTC()
+	}
+	c.prepare()
+	return p.publish(ctx, &c)
+}
+
+// A Kept is a snapshot that Redis keeps, by what its manifest says.
+type Kept struct {
+	Sequence  uint64
+	Digest    string
+	CreatedAt time.Time
+	Builder   string
+	Size      int // bytes of content
+	Listings  int
+	Lists     []KeptList
+	Current   bool     // it is what is served
+	Pins      []string // names of the pins on it, in order
+	// A rollback took back RollbackOf, and has the content of RollbackTo; 0 for others.
+	RollbackOf, RollbackTo uint64
+	// Unreadable says why nothing but the sequence is known, "" if all is.
+	Unreadable string
+}
+
+// KeptList is what a manifest says of a list.
+type KeptList struct {
+	ID          screen.ListID
+	PublishedOn string
+	SHA256      string
+	Rows        int
+}
+
+// Kept returns the snapshots that are kept, oldest first.
+func (n *namespace) Kept(ctx context.Context) ([]Kept, error) {
+	h, _, err := n.readHead(ctx)
+	if err != nil && !errors.Is(err, ErrNoSnapshot) {
+		return nil, err
+	}
+	manifests, err := n.c.HGetAll(ctx, n.keys.snapshots()).Result()
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", n.keys.snapshots(), err)
+	}
+	pins, err := n.c.HGetAll(ctx, n.keys.pins()).Result()
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", n.keys.pins(), err)
+	}
+	var all []Kept
+	for text, value := range manifests {
+		sequence, err := strconv.ParseUint(text, 10, 64)
+		if err != nil {
+			continue // nothing that this program wrote
+		}
+		k := Kept{Sequence: sequence, Current: sequence == h.sequence}
+		if m, err := parseManifest(value, sequence); err != nil {
+			k.Unreadable = err.Error()
+		} else {
+			k.Digest, k.CreatedAt, k.Builder, k.Size, k.Listings = m.Digest, m.CreatedAt, m.Builder, m.Size, m.Listings
+			k.RollbackOf, k.RollbackTo = m.RollbackOf, m.RollbackTo
+			for _, l := range m.Lists {
+				k.Lists = append(k.Lists, KeptList{l.ID, l.PublishedOn, l.SHA256, l.Rows})
+			}
+		}
+		for _, name := range slices.Sorted(maps.Keys(pins)) {
+			if pins[name] == text {
+				k.Pins = append(k.Pins, name)
+			}
+		}
+		all = append(all, k)
+	}
+	slices.SortFunc(all, func(a, b Kept) int {
+		if a.Sequence < b.Sequence {
+			return -1
+		}
+		return 1
+	})
+	return all, nil
+}
+
+// Snapshot returns a snapshot that is kept, verified; ErrNotKept if it is not.
+func (n *namespace) Snapshot(ctx context.Context, sequence uint64) (*screen.Snapshot, error) {
+	s, _, err := n.kept(ctx, sequence)
+	return s, err
+}
+
+func (n *namespace) kept(ctx context.Context, sequence uint64) (*screen.Snapshot, manifest, error) {
+	m, err := n.manifest(ctx, sequence)
+	if errors.Is(err, errMissing) {
+		return nil, manifest{}, fmt.Errorf("snapshot %d: %w", sequence, ErrNotKept)
+	}
+	if err != nil {
+		return nil, manifest{}, err
+	}
+	s, err := n.readContent(ctx, &m, nil)
+	if err != nil {
+		return nil, manifest{}, err
+	}
+	return s.Named(sequence, m.CreatedAt), m, nil
+}
