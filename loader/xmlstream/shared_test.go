@@ -1,5 +1,3 @@
-//go:build !race
-
 package xmlstream
 
 import (
@@ -11,13 +9,17 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"walletscreen/loader/parsertest"
 )
 
 // TestRealPublication reads a real publication of 121 MB here and with
-// encoding/xml, which see the same in it. The race detector would take minutes
-// for what has no second goroutine.
+// encoding/xml, which see the same in it.
 func TestRealPublication(t *testing.T) {
 	const name = "../../../shared/data/ofac/sdn_advanced/SDN_ADVANCED-2025-11-19.xml.bz2"
+	if parsertest.UnderRace {
+		t.Skip("not run with -race: a publication of 120 MB, and one goroutine")
+	}
 	if testing.Short() {
 		t.Skip("not run with -short: encoding/xml over a whole publication")
 	}
