@@ -53,11 +53,12 @@ var rooms = []room{
 	{path: "screen/address", others: []string{"golang.org/x/crypto"}, unreachable: []string{"net", "net/http"}},
 	{path: "screen", ours: []string{"screen/address"}, unreachable: []string{"net", "net/http"}},
 	{path: "screen/wire", ours: []string{"proto/walletscreen/v1"}, others: grpcAndProto},
-	{path: "screen/store", ours: []string{"screen", "screen/address"}, others: []string{"github.com/redis/go-redis"}},
+	{path: "screen/signing", unreachable: []string{"net/http"}},
+	{path: "screen/store", ours: []string{"screen", "screen/address", "screen/signing"}, others: []string{"github.com/redis/go-redis"}},
 	{path: "screen/store/storetest"},
 	{
 		path:   "screen/server",
-		ours:   []string{"proto/walletscreen/v1", "screen", "screen/address", "screen/wire"},
+		ours:   []string{"proto/walletscreen/v1", "screen", "screen/address", "screen/signing", "screen/wire"},
 		others: append([]string{"google.golang.org/genproto/googleapis/rpc", "github.com/prometheus/client_golang"}, grpcAndProto...),
 	},
 	{
@@ -101,7 +102,7 @@ var rooms = []room{
 		path: "cmd/walletscreen",
 		ours: []string{
 			"proto/walletscreen/v1",
-			"screen", "screen/address", "screen/client", "screen/server", "screen/store", "screen/wire",
+			"screen", "screen/address", "screen/client", "screen/server", "screen/signing", "screen/store", "screen/wire",
 			"loader", "loader/builtin", "loader/fetch",
 		},
 		others: append([]string{
