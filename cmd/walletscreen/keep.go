@@ -124,12 +124,16 @@ func (k *keeper) save(ctx context.Context) {
 	defer k.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
-	current, verified, err := k.loaderStore.Current(ctx)
-	if err != nil || current.Sequence == 0 || k.saved != nil && behind(current, k.saved) {
+	state, err := k.loaderStore.State(ctx)
+	if err != nil {
+		return // what was kept stays
+	}
+	current := state.Snapshot
+	if current.Sequence == 0 || k.saved != nil && behind(current, k.saved) {
 		return // what was kept stays
 	}
 	same := k.saved != nil && k.saved.Sequence == current.Sequence && k.saved.Equal(current) && k.saved.CreatedAt.Equal(current.CreatedAt)
-	if err := k.cache.Save(&store.State{Snapshot: current, Verified: verified}, !same); err != nil {
+	if err := k.cache.Save(state, !same); err != nil {
 		k.say("%v", err)
 		return
 	}

@@ -87,7 +87,8 @@ func (f *storeFlags) snapshot(ctx context.Context, name string) (*screen.Snapsho
 	}
 	defer reader.Close()
 	if name != "" {
-		return reader.Snapshot(ctx, sequence)
+		s, _, err := reader.Snapshot(ctx, sequence)
+		return s, err
 	}
 	state, err := reader.Load(ctx)
 	if err != nil {

@@ -12,16 +12,23 @@ import (
 
 var at2025 = time.Date(2025, 2, 1, 12, 0, 0, 0, time.UTC)
 
+// stateOf is a state as Redis would hold it.
+func stateOf(t testing.TB, s *screen.Snapshot, verified Verified) *State {
+	t.Helper()
+	stored, err := encodeVerifications(s, verified)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &State{Snapshot: s, Verified: verified, stored: stored}
+}
+
 func saved(t *testing.T, day int) (Cache, *State) {
 	t.Helper()
 	c := Cache{Dir: t.TempDir()}
-	s := &State{
-		Snapshot: merge(t, screen.Empty(), sdn, day, tron, opaque).Named(7, at2025),
-		Verified: Verified{
-			sdn.ID:    {At: at2025, Source: "a file", Fetched: fetchedOnce, Held: heldBack},
-			"another": {Held: heldBack},
-		},
-	}
+	s := stateOf(t, merge(t, screen.Empty(), sdn, day, tron, opaque).Named(7, at2025), Verified{
+		sdn.ID:    {At: at2025, Source: "a file", Fetched: fetchedOnce, Held: heldBack},
+		"another": {Held: heldBack},
+	})
 	if err := c.Save(s, true); err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +53,7 @@ func TestCache(t *testing.T) {
 	c, s := saved(t, 1)
 	wantCached(t, c, s)
 	// Only the freshness is new.
-	s.Verified = Verified{sdn.ID: {At: at2025.Add(time.Hour), Source: "later"}}
+	s = stateOf(t, s.Snapshot, Verified{sdn.ID: {At: at2025.Add(time.Hour), Source: "later"}})
 	info, err := os.Stat(c.snapshotFile())
 	if err != nil {
 		t.Fatal(err)

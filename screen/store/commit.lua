@@ -2,7 +2,8 @@
 -- KEYS: head, snapshots, verified, listings, staged listings, list of pieces, retired, rolled back, changes.
 -- ARGV: expected sequence and digest; schema, sequence, digest, created_at; manifest; what changed, for the
 --       stream; length of the stream; channel; prefix of the keys of pieces; fields that listings must have, or
---       '' for "put the staged ones in their place", and fields that there are then; four numbers, each followed
+--       '' for "put the staged ones in their place", and fields that there are then; statement, signature and
+--       id of its key, all '' for none; four numbers, each followed
 --       by so many: verifications (list id and value), listings to set (field and value), listings to drop
 --       (field), publications that were rolled back (digest and sequence); then those that are released (digest).
 
@@ -44,7 +45,7 @@ for digest in string.gmatch(list, '(%x+) %d+\n') do
 end
 redis.call('PERSIST', KEYS[6])
 redis.call('SREM', KEYS[7], ARGV[5])
-local at = 14
+local at = 17
 local function pairs_of(f)
   local n = tonumber(ARGV[at])
   for i = at + 1, at + 2 * n, 2 do
@@ -73,6 +74,11 @@ for i = at, #ARGV do
   redis.call('HDEL', KEYS[8], ARGV[i])
 end
 redis.call('XADD', KEYS[9], 'MAXLEN', '~', ARGV[9], '*', 'sequence', ARGV[4], 'digest', ARGV[5], 'created_at', ARGV[6], 'changes', ARGV[8])
+if ARGV[14] == '' then
+  redis.call('HDEL', KEYS[1], 'statement', 'signature', 'signature_key_id')
+else
+  redis.call('HSET', KEYS[1], 'statement', ARGV[14], 'signature', ARGV[15], 'signature_key_id', ARGV[16])
+end
 redis.call('HSET', KEYS[1], 'schema', ARGV[3], 'sequence', ARGV[4], 'digest', ARGV[5], 'created_at', ARGV[6])
 redis.call('PUBLISH', ARGV[10], ARGV[4])
 return 'ok'

@@ -90,3 +90,22 @@ func FuzzState(f *testing.F) {
 		}
 	})
 }
+
+func sameVerification(a, b screen.Verification) bool {
+	return a.Source == b.Source && a.At.Equal(b.At) && sameHeld(a.Held, b.Held) && slices.EqualFunc(a.Fetched, b.Fetched, sameFetched)
+}
+
+func sameHeld(a, b *screen.Held) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	timeless := *b
+	timeless.Since = a.Since
+	return a.Since.Equal(b.Since) && *a == timeless
+}
+
+func sameFetched(a, b screen.Fetched) bool {
+	timeless := b
+	timeless.At = a.At
+	return a.At.Equal(b.At) && a == timeless
+}

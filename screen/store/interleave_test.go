@@ -196,7 +196,7 @@ func replay(t *testing.T, p place, rivals [2]rival, keep int, order []int) outco
 		t.Fatal(err)
 	}
 	for _, k := range kept {
-		s, err := base.Snapshot(ctx, k.Sequence)
+		s, _, err := base.Snapshot(ctx, k.Sequence)
 		if err != nil {
 			t.Fatalf("order %v: snapshot %d is kept: %v", order, k.Sequence, err)
 		}

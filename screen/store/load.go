@@ -15,13 +15,15 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"walletscreen/screen"
+	"walletscreen/screen/signing"
 )
 
 // A namespace is where the snapshots of one installation stand in Redis. It is
 // safe for use by many goroutines.
 type namespace struct {
-	c    redis.UniversalClient
-	keys keys
+	c     redis.UniversalClient
+	keys  keys
+	trust trust
 
 	mu sync.Mutex
 	// loaded is the snapshot that was loaded or published last, and pieces are those
@@ -75,6 +77,10 @@ type manifest struct {
 	RollbackOf uint64           `json:"rollback_of,omitempty"`
 	RollbackTo uint64           `json:"rollback_to,omitempty"`
 	Lists      []manifestedList `json:"lists"`
+	// The same as in the head while it is current; package signing has the form.
+	Statement      string `json:"statement,omitempty"`
+	Signature      []byte `json:"signature,omitempty"`
+	SignatureKeyID string `json:"signature_key_id,omitempty"`
 }
 
 type manifestedList struct {
@@ -101,6 +107,7 @@ type head struct {
 	sequence  uint64
 	digest    screen.Digest
 	createdAt time.Time
+	signed    signing.Signed
 }
 
 // names reports whether s is the snapshot that the head names.
@@ -170,6 +177,7 @@ func parseHead(fields map[string]string) (h head, err error) {
 	if h.createdAt, err = time.Parse(time.RFC3339Nano, fields["created_at"]); err != nil {
 		return head{}, fmt.Errorf("created_at: %w", err)
 	}
+	h.signed = signedFields(fields)
 	return h, nil
 }
 
@@ -202,29 +210,44 @@ func orMissing(err error) error {
 	return err
 }
 
-// current returns the current snapshot, which is have if that still is, and the
-// verifications, encoded, that stood beside its head. Beside ErrNoSnapshot are
-// those that stand there without one. A head that is behind after is refused with
-// ErrOlder; nil is behind all.
-func (n *namespace) current(ctx context.Context, have, after *screen.Snapshot) (*screen.Snapshot, map[string]string, error) {
+// besides is what stood beside a head at the same moment.
+type besides struct {
+	signed        signing.Signed
+	verifications map[string]string // as they are stored; only those that are trusted
+	refused       error             // says what is not trusted of them
+}
+
+// current returns the current snapshot, which is have if that still is, and what
+// stood beside its head. Beside ErrNoSnapshot is what stands there without one. A
+// head that is behind after is refused with ErrOlder; nil is behind all. One that
+// is not trusted is refused with signing.ErrUntrusted.
+func (n *namespace) current(ctx context.Context, have, after *screen.Snapshot) (*screen.Snapshot, besides, error) {
 	for attempt := 0; ; attempt++ {
-		h, verified, err := n.readHead(ctx)
+		h, fields, err := n.readHead(ctx)
+		found := besides{signed: h.signed}
+		if err == nil || errors.Is(err, ErrNoSnapshot) {
+			found.verifications, found.refused = n.trust.trustVerifications(fields)
+		}
 		if err != nil {
-			return nil, verified, err
+			return nil, found, err
 		}
-		if h.names(have) {
-			return have, verified, nil
+		err = n.trust.trustHead(h)
+		if err == nil && h.names(have) {
+			return have, found, nil
 		}
-		if err := h.follows(after); err != nil {
-			return nil, nil, fmt.Errorf("reading %s: %w", n.keys.head(), err)
+		if err == nil {
+			err = h.follows(after)
+		}
+		if err != nil {
+			return nil, besides{}, fmt.Errorf("reading %s: %w", n.keys.head(), err)
 		}
 		s, err := n.load(ctx, h, have)
 		if err == nil {
-			return s, verified, nil
+			return s, found, nil
 		}
 		// A publisher may have retired what a slow reader was loading.
 		if attempt == 3 || !errors.Is(err, errMissing) {
-			return nil, nil, err
+			return nil, besides{}, err
 		}
 	}
 }

@@ -276,7 +276,7 @@ func testPins(t *testing.T, p place) {
 	for day := 2; day < 5; day++ {
 		mustPublish(t, publisher, day, fmt.Sprint(opaque, day))
 	}
-	s, err := newReader(t, p.Options).Snapshot(t.Context(), 1)
+	s, _, err := newReader(t, p.Options).Snapshot(t.Context(), 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -298,7 +298,7 @@ func testPins(t *testing.T, p place) {
 		}
 	}
 	last := mustPublish(t, publisher, 5, evm)
-	if _, err := newReader(t, p.Options).Snapshot(t.Context(), 1); err == nil {
+	if _, _, err := newReader(t, p.Options).Snapshot(t.Context(), 1); err == nil {
 		t.Error("what is pinned no more is kept")
 	}
 	if n := p.pieces(t); n != 1 {

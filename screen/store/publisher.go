@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	_ "embed"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"walletscreen/screen"
+	"walletscreen/screen/signing"
 )
 
 // A Publisher makes snapshots current. Several may work on one Redis at a time.
@@ -31,15 +33,17 @@ type Publisher struct {
 	// published again; nil lets none through. Every Publish that has one asks, from
 	// its own goroutine.
 	Release func(screen.ListID) bool
+
+	signer *signing.Key
 }
 
 // NewPublisher returns a Publisher for the given Redis. It does not connect.
 func NewPublisher(o Options) (*Publisher, error) {
-	c, k, err := open(o)
+	n, err := open(o)
 	if err != nil {
 		return nil, err
 	}
-	return &Publisher{namespace: &namespace{c: c, keys: k}}, nil
+	return &Publisher{namespace: n, signer: o.Signer}, nil
 }
 
 // Close ends the connections.
@@ -48,18 +52,34 @@ func (p *Publisher) Close() error { return p.c.Close() }
 // Current returns the snapshot that is served, or an empty one with sequence 0
 // when there is none, and the verifications that stood beside it at that moment.
 // A verification that cannot be read is left out: whoever compares the list anew
-// overwrites it.
+// overwrites it; so is one that is not signed, if keys are given.
+//
+// signing.ErrUntrusted says that the snapshot is not signed by any of those keys. What
+// would be published after it would hold its history, signed: Sign is for an
+// operator who knows it to be right, Rollback for one who does not.
 func (p *Publisher) Current(ctx context.Context) (*screen.Snapshot, Verified, error) {
-	// A loader goes on from an older head, too: its next snapshot ends that.
-	s, fields, err := p.current(ctx, p.last(), nil)
-	if errors.Is(err, ErrNoSnapshot) {
-		s, err = screen.Empty(), nil
-	}
+	state, err := p.State(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	verified, _ := decodeVerifications(s, fields)
-	return s, verified, nil
+	return state.Snapshot, state.Verified, nil
+}
+
+// State is Current with all that a Cache keeps.
+func (p *Publisher) State(ctx context.Context) (*State, error) {
+	// A loader goes on from an older head, too: its next snapshot ends that.
+	s, found, err := p.current(ctx, p.last(), nil)
+	if errors.Is(err, ErrNoSnapshot) {
+		s, err = screen.Empty(), nil
+	}
+	if errors.Is(err, signing.ErrUntrusted) {
+		err = fmt.Errorf("%w; nothing is built upon it: sign it if you know it to be right (walletscreen snapshot sign), or go back to one that is signed (walletscreen snapshot rollback)", err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	verified, _ := decodeVerifications(s, found.verifications)
+	return &State{Snapshot: s, Verified: verified, Signed: found.signed, stored: found.verifications}, nil
 }
 
 // staging is how long content lives that no head names yet: long enough for the
@@ -119,16 +139,17 @@ func (p *Publisher) succession(ctx context.Context, previous, next *screen.Snaps
 			l.VerifiedAt = was.VerifiedAt
 		}
 	}
-	c.prepare()
+	p.prepare(c)
 	return c, nil
 }
 
-// prepare finds what is to be staged.
-func (c *commit) prepare() {
+// prepare finds what is to be staged, and signs.
+func (p *Publisher) prepare(c *commit) {
 	c.pieces = cut(c.next.Encoding())
 	c.manifest.Pieces = len(c.pieces)
 	c.listings, c.manifest.Accounts = patchListings(c)
 	c.changed = c.changes()
+	p.sign(c)
 }
 
 // rolledBack reads the manifest of the predecessor, and refuses publications that
@@ -192,7 +213,7 @@ type commit struct {
 	was        manifest          // the manifest of that; its sequence is 0 if it cannot be read
 	next       *screen.Snapshot  // named
 	manifest   manifest          // of next
-	verified   map[string]string // encoded
+	verified   map[string]string // encoded, and signed when it is prepared
 	rolledBack map[string]string // digests of publications that are taken back -> sequence
 	released   []string          // digests of publications that are taken back no longer
 
@@ -332,7 +353,8 @@ func (p *Publisher) commit(ctx context.Context, c *commit) error {
 	}
 	args := append(expect(c.expected),
 		strconv.Itoa(schema), strconv.FormatUint(c.next.Sequence, 10), digest.String(), c.next.CreatedAt.Format(time.RFC3339Nano),
-		encoded, c.changed, changesKept, p.keys.changed(), p.keys.pieces(), before, c.manifest.Accounts)
+		encoded, c.changed, changesKept, p.keys.changed(), p.keys.pieces(), before, c.manifest.Accounts,
+		c.manifest.Statement, base64.StdEncoding.EncodeToString(c.manifest.Signature), c.manifest.SignatureKeyID)
 	pairs := func(fields map[string]string) {
 		args = append(args, len(fields))
 		for _, name := range slices.Sorted(maps.Keys(fields)) {
@@ -424,7 +446,7 @@ func (p *Publisher) Verify(ctx context.Context, s *screen.Snapshot, verified Ver
 	}
 	expected := head{sequence: s.Sequence, digest: s.Digest()}
 	args := append(expect(expected), p.keys.changed())
-	for id, value := range fields {
+	for id, value := range p.signVerifications(fields) {
 		args = append(args, id, value)
 	}
 	if err := p.run(ctx, verifyScript, expected, []string{p.keys.head(), p.keys.verified()}, args); err != nil {

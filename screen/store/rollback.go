@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"walletscreen/screen"
+	"walletscreen/screen/signing"
 )
 
 // Rollback publishes the content of a kept snapshot again, under a new sequence
@@ -19,10 +20,12 @@ import (
 // Publications that the snapshot taken back has and the other has not are held
 // from then on: Publish refuses them, until a publisher with Release lets one
 // through, and servers tell that they are held. Another publication of the same list
-// is not.
+// is not. If keys are given and none of them signed the snapshot that is taken
+// back, nothing of it is held: what it says is not believed.
 //
 // ErrNotKept says that there is no such snapshot any more, screen.ErrConflict that
-// another was published meanwhile. Other errors are as with Publish.
+// another was published meanwhile, signing.ErrUntrusted that keys are given and none of
+// them signed the snapshot. Other errors are as with Publish.
 func (p *Publisher) Rollback(ctx context.Context, to uint64) (*screen.Snapshot, error) {
 	h, _, err := p.readHead(ctx)
 	if err != nil {
@@ -37,7 +40,7 @@ func (p *Publisher) Rollback(ctx context.Context, to uint64) (*screen.Snapshot, 
 	}
 	c := commit{expected: h, next: target.Named(h.sequence+1, time.Now()), verified: map[string]string{}, rolledBack: map[string]string{}}
 	// Whatever of the one that is taken back can be read is told.
-	if was, err := p.manifest(ctx, h.sequence); err == nil {
+	if was, err := p.manifest(ctx, h.sequence); err == nil && p.trust.trustHead(h) == nil {
 		c.was = was
 		if s, err := p.load(ctx, h, target); err == nil {
 			c.before = s
@@ -80,7 +83,9 @@ func (p *Publisher) Rollback(ctx context.Context, to uint64) (*screen.Snapshot, 
 			v.Held.Listed, v.Held.Delisted, v.Held.Amended = len(n.Listed), len(n.Delisted), len(n.Amended)
 		}
 		if good != nil {
-			v.At = good.VerifiedAt
+			// Manifests are not signed but for the time of publishing, and a publication is
+			// compared before that.
+			v.At = earlier(good.VerifiedAt, m.CreatedAt)
 		}
 		held[bad.ID] = v
 	}
@@ -91,7 +96,55 @@ func (p *Publisher) Rollback(ctx context.Context, to uint64) (*screen.Snapshot, 
 	if c.verified, err = encodeVerifications(c.next, held); err != nil {
 		return nil, err
 	}
-	c.prepare()
+	p.prepare(&c)
+	return p.publish(ctx, &c)
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// Sign publishes the content of the current snapshot again, under a new number and
+// signed. It is for an operator who begins to sign, or replaces a key: digest says
+// what the operator knows to be right. Of what is known of the lists that is signed,
+// too, which a trusted key signed before; the rest the next load compares anew.
+// Errors are as with Publish.
+func (p *Publisher) Sign(ctx context.Context, digest screen.Digest) (*screen.Snapshot, error) {
+	if p.signer == nil {
+		return nil, errors.New("there is no key to sign with")
+	}
+	h, fields, err := p.readHead(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if h.digest != digest {
+		return nil, fmt.Errorf("snapshot %d is current, and has the digest %s", h.sequence, h.digest)
+	}
+	trusted := p.trust.trustHead(h) == nil
+	if trusted && h.signed.KeyID == p.signer.Public().ID {
+		return nil, fmt.Errorf("snapshot %d (%.12s) is signed by this key", h.sequence, h.digest)
+	}
+	s, err := p.load(ctx, h, p.last())
+	if err != nil {
+		return nil, err
+	}
+	was, err := p.manifest(ctx, h.sequence)
+	if err != nil {
+		return nil, err
+	}
+	c := commit{expected: h, before: s, was: was, next: s.Named(h.sequence+1, time.Now())}
+	c.manifest = p.describe(c.next)
+	for i := range c.manifest.Lists {
+		l := &c.manifest.Lists[i]
+		if is := was.list(l.ID); is != nil && trusted {
+			l.VerifiedAt = is.VerifiedAt
+		}
+	}
+	c.verified, _ = p.trust.trustVerifications(fields)
+	p.prepare(&c)
 	return p.publish(ctx, &c)
 }
 
@@ -119,7 +172,7 @@ func (p *Publisher) Restore(ctx context.Context, s *screen.Snapshot, verified Ve
 	for i := range c.manifest.Lists {
 		c.manifest.Lists[i].VerifiedAt = verified[c.manifest.Lists[i].ID].At.UTC()
 	}
-	c.prepare()
+	p.prepare(&c)
 	return p.publish(ctx, &c)
 }
 
@@ -136,6 +189,11 @@ type Kept struct {
 	Pins      []string // names of the pins on it, in order
 	// A rollback took back RollbackOf, and has the content of RollbackTo; 0 for others.
 	RollbackOf, RollbackTo uint64
+	// SignedBy is the id of the key that is said to have signed it, "" for none.
+	SignedBy string
+	// Untrusted says why none of the keys that are given signed it, "" if one did or
+	// none are given.
+	Untrusted string
 	// Unreadable says why nothing but the sequence is known, "" if all is.
 	Unreadable string
 }
@@ -173,7 +231,10 @@ func (n *namespace) Kept(ctx context.Context) ([]Kept, error) {
 			k.Unreadable = err.Error()
 		} else {
 			k.Digest, k.CreatedAt, k.Builder, k.Size, k.Listings = m.Digest, m.CreatedAt, m.Builder, m.Size, m.Listings
-			k.RollbackOf, k.RollbackTo = m.RollbackOf, m.RollbackTo
+			k.RollbackOf, k.RollbackTo, k.SignedBy = m.RollbackOf, m.RollbackTo, m.SignatureKeyID
+			if err := n.trust.trustKept(&m); err != nil {
+				k.Untrusted = err.Error()
+			}
 			for _, l := range m.Lists {
 				k.Lists = append(k.Lists, KeptList{l.ID, l.PublishedOn, l.SHA256, l.Rows})
 			}
@@ -194,16 +255,20 @@ func (n *namespace) Kept(ctx context.Context) ([]Kept, error) {
 	return all, nil
 }
 
-// Snapshot returns a snapshot that is kept, verified; ErrNotKept if it is not.
-func (n *namespace) Snapshot(ctx context.Context, sequence uint64) (*screen.Snapshot, error) {
-	s, _, err := n.kept(ctx, sequence)
-	return s, err
+// Snapshot returns a snapshot that is kept, verified, with its signature; ErrNotKept
+// if it is not kept, signing.ErrUntrusted if keys are given and none of them signed it.
+func (n *namespace) Snapshot(ctx context.Context, sequence uint64) (*screen.Snapshot, signing.Signed, error) {
+	s, m, err := n.kept(ctx, sequence)
+	return s, m.signed(), err
 }
 
 func (n *namespace) kept(ctx context.Context, sequence uint64) (*screen.Snapshot, manifest, error) {
 	m, err := n.manifest(ctx, sequence)
 	if errors.Is(err, errMissing) {
 		return nil, manifest{}, fmt.Errorf("snapshot %d: %w", sequence, ErrNotKept)
+	}
+	if err == nil {
+		err = n.trust.trustKept(&m)
 	}
 	if err != nil {
 		return nil, manifest{}, err

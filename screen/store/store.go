@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"walletscreen/screen"
+	"walletscreen/screen/signing"
 )
 
 // DefaultNamespace is the namespace when none is configured.
@@ -30,6 +32,12 @@ type Options struct {
 	// Namespace keeps installations in one Redis apart: 1 to 64 letters, digits,
 	// dots, hyphens and underscores. "" is DefaultNamespace.
 	Namespace string
+	// Trusted are the keys of which one must have signed what is read; without any,
+	// signatures are not looked at.
+	Trusted signing.Keys
+	// Signer signs what a Publisher publishes, and is trusted; nil signs nothing.
+	// Readers have no use for it.
+	Signer *signing.Key
 }
 
 // Verified holds how lists stand to what their publishers offer. Lists of which
@@ -61,21 +69,21 @@ func (k keys) piece(d screen.Digest) string   { return k.pieces() + d.String() }
 func (k keys) pieces() string { return k.prefix + "piece:" }
 
 // open makes a client. It does not connect.
-func open(o Options) (redis.UniversalClient, keys, error) {
+func open(o Options) (*namespace, error) {
 	quietDriver()
-	namespace := o.Namespace
-	if namespace == "" {
-		namespace = DefaultNamespace
-	}
-	if err := checkName(namespace); err != nil {
-		return nil, keys{}, fmt.Errorf("namespace %w", err)
+	name := cmp.Or(o.Namespace, DefaultNamespace)
+	if err := checkName(name); err != nil {
+		return nil, fmt.Errorf("namespace %w", err)
 	}
 	t, err := parseURL(o.URL)
 	if err != nil {
-		return nil, keys{}, fmt.Errorf("redis URL: %w", err)
+		return nil, fmt.Errorf("redis URL: %w", err)
 	}
-	k := keys{"walletscreen:{" + namespace + "}:"}
-	return t.client(), k, nil
+	trusted := o.Trusted
+	if o.Signer != nil {
+		trusted = trusted.With(o.Signer.Public())
+	}
+	return &namespace{c: t.client(), keys: keys{"walletscreen:{" + name + "}:"}, trust: trust{name: name, keys: trusted}}, nil
 }
 
 // checkName refuses what cannot be a part of a key.

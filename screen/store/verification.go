@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
+	"strings"
 	"time"
 
 	"walletscreen/screen"
@@ -75,8 +75,9 @@ func decodeVerifications(s *screen.Snapshot, fields map[string]string) (Verified
 	verified := make(Verified, len(fields))
 	var unreadable error
 	for name, value := range fields {
+		encoded, _, _ := strings.Cut(value, "\n") // the second line, if any, is the signature
 		var stored verification
-		v, err := screen.Verification{}, json.Unmarshal([]byte(value), &stored)
+		v, err := screen.Verification{}, json.Unmarshal([]byte(encoded), &stored)
 		if err == nil {
 			v, err = stored.decode()
 		}
@@ -124,23 +125,4 @@ func (v *verification) decode() (screen.Verification, error) {
 		}
 	}
 	return out, nil
-}
-
-func sameVerification(a, b screen.Verification) bool {
-	return a.Source == b.Source && a.At.Equal(b.At) && sameHeld(a.Held, b.Held) && slices.EqualFunc(a.Fetched, b.Fetched, sameFetched)
-}
-
-func sameHeld(a, b *screen.Held) bool {
-	if a == nil || b == nil {
-		return a == b
-	}
-	timeless := *b
-	timeless.Since = a.Since
-	return a.Since.Equal(b.Since) && *a == timeless
-}
-
-func sameFetched(a, b screen.Fetched) bool {
-	timeless := b
-	timeless.At = a.At
-	return a.At.Equal(b.At) && a == timeless
 }
