@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc"
@@ -26,6 +27,9 @@ func (s *Server) GetSnapshot(context.Context, *pb.GetSnapshotRequest) (*pb.GetSn
 		LoadedAt:      timestamppb.New(sv.loadedAt),
 		Notices:       s.notices(sv, nil, now),
 		ServerVersion: s.cfg.Version,
+	}
+	if !sv.Signed.IsZero() {
+		res.SignedStatement, res.Signature, res.SignatureKeyId = []byte(sv.Signed.Statement), []byte(sv.Signed.Signature), strings.ToValidUTF8(sv.Signed.KeyID, "?")
 	}
 	for i := range sv.Snapshot.Lists() {
 		list := &sv.Snapshot.Lists()[i]

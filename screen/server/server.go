@@ -25,6 +25,7 @@ import (
 
 	pb "walletscreen/proto/walletscreen/v1"
 	"walletscreen/screen"
+	"walletscreen/screen/signing"
 	"walletscreen/screen/wire"
 )
 
@@ -105,6 +106,9 @@ type State struct {
 	// rests on one says so, and the age limit is not enforced on it. Not changed
 	// after Swap.
 	Builtin map[screen.ListID]bool
+	// Signed is the signature over a statement about the snapshot, for clients to
+	// verify; the zero value if it is not signed.
+	Signed signing.Signed
 }
 
 // served is a State with what is made of it once.

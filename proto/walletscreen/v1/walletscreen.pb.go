@@ -1913,10 +1913,13 @@ type GetSnapshotResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// snapshot names it.
 	Snapshot *SnapshotRef `protobuf:"bytes,1,opt,name=snapshot,proto3" json:"snapshot,omitempty"`
-	// signature is the loader's signature over the digest; empty when the
-	// installation signs nothing.
+	// signature is the loader's Ed25519 signature (RFC 8032, 64 bytes) over
+	// signed_statement; empty when the installation signs nothing. A server that is
+	// given keys serves nothing that they did not sign; one without passes on what
+	// it was given. A client with the public key can verify for itself.
 	Signature []byte `protobuf:"bytes,2,opt,name=signature,proto3" json:"signature,omitempty"`
-	// signature_key_id names the key of the signature.
+	// signature_key_id names the key of the signature: the first 16 hex digits of
+	// the SHA-256 of its SubjectPublicKeyInfo (RFC 8410) in DER.
 	SignatureKeyId string `protobuf:"bytes,3,opt,name=signature_key_id,json=signatureKeyId,proto3" json:"signature_key_id,omitempty"`
 	// lists are the lists in the snapshot, in order of their ids.
 	Lists []*ListStatus `protobuf:"bytes,4,rep,name=lists,proto3" json:"lists,omitempty"`
@@ -1934,9 +1937,25 @@ type GetSnapshotResponse struct {
 	// snapshot: no answer says anything about them. Some cannot be loaded as their
 	// publishers offer them, some could be and nobody did; why says which. Others may
 	// exist that nobody here knows of.
-	NotCovered    []*UncoveredList `protobuf:"bytes,9,rep,name=not_covered,json=notCovered,proto3" json:"not_covered,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	NotCovered []*UncoveredList `protobuf:"bytes,9,rep,name=not_covered,json=notCovered,proto3" json:"not_covered,omitempty"`
+	// signed_statement is what signature is over, a text: lines of a name, a space
+	// and a value, in this order, each ended by a line feed.
+	//
+	//	walletscreen snapshot statement 1
+	//	namespace NAMESPACE
+	//	sequence SEQUENCE
+	//	digest DIGEST
+	//	created_at TIME
+	//
+	// The first line is the same in all. NAMESPACE names the installation.
+	// SEQUENCE, DIGEST and TIME (RFC 3339, UTC, as many digits of a second as
+	// needed) are those of snapshot: a client must compare them. A snapshot that a
+	// rollback published has two lines more, "rollback_of" and "rollback_to", with
+	// the numbers of the one taken back and of the one whose content it has. Empty
+	// when signature is.
+	SignedStatement []byte `protobuf:"bytes,10,opt,name=signed_statement,json=signedStatement,proto3" json:"signed_statement,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *GetSnapshotResponse) Reset() {
@@ -2028,6 +2047,13 @@ func (x *GetSnapshotResponse) GetHeldFirst() []*HeldList {
 func (x *GetSnapshotResponse) GetNotCovered() []*UncoveredList {
 	if x != nil {
 		return x.NotCovered
+	}
+	return nil
+}
+
+func (x *GetSnapshotResponse) GetSignedStatement() []byte {
+	if x != nil {
+		return x.SignedStatement
 	}
 	return nil
 }
@@ -3085,7 +3111,7 @@ const file_walletscreen_v1_walletscreen_proto_rawDesc = "" +
 	"\tstatement\x18\x01 \x01(\fR\tstatement\x12\x1c\n" +
 	"\tsignature\x18\x02 \x01(\fR\tsignature\x12\x15\n" +
 	"\x06key_id\x18\x03 \x01(\tR\x05keyId\"\x14\n" +
-	"\x12GetSnapshotRequest\"\xd8\x03\n" +
+	"\x12GetSnapshotRequest\"\x83\x04\n" +
 	"\x13GetSnapshotResponse\x128\n" +
 	"\bsnapshot\x18\x01 \x01(\v2\x1c.walletscreen.v1.SnapshotRefR\bsnapshot\x12\x1c\n" +
 	"\tsignature\x18\x02 \x01(\fR\tsignature\x12(\n" +
@@ -3097,7 +3123,9 @@ const file_walletscreen_v1_walletscreen_proto_rawDesc = "" +
 	"\n" +
 	"held_first\x18\b \x03(\v2\x19.walletscreen.v1.HeldListR\theldFirst\x12?\n" +
 	"\vnot_covered\x18\t \x03(\v2\x1e.walletscreen.v1.UncoveredListR\n" +
-	"notCovered\"\xaf\x06\n" +
+	"notCovered\x12)\n" +
+	"\x10signed_statement\x18\n" +
+	" \x01(\fR\x0fsignedStatement\"\xaf\x06\n" +
 	"\n" +
 	"ListStatus\x12\x17\n" +
 	"\alist_id\x18\x01 \x01(\tR\x06listId\x12-\n" +
