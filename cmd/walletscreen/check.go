@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"time"
 
@@ -19,6 +18,7 @@ import (
 	"walletscreen/screen"
 	"walletscreen/screen/client"
 	"walletscreen/screen/server"
+	"walletscreen/screen/store"
 )
 
 // Exit codes of check: the worst verdict decides.
@@ -36,7 +36,7 @@ type serverFlags struct {
 type checkCmd struct {
 	Addresses []string `arg:"" optional:"" name:"address" help:"Addresses to screen. A single - reads them from standard input, one a line, as they stand there."`
 
-	Snapshot string `type:"existingfile" xor:"against" placeholder:"FILE" help:"Screen in this process against a snapshot file, and ask no server."`
+	Snapshot string `type:"existingfile" xor:"against" placeholder:"FILE" help:"Screen in this process against a snapshot file, and ask no server. With --verify-key its signature, in FILE.sig, is verified."`
 	List     string `type:"existingfile" xor:"against" placeholder:"FILE.csv" help:"Screen in this process against an operator's own list, and ask no server."`
 
 	Format string `enum:"table,json,csv" default:"table" help:"Format of the answer: ${enum}. json is the response of the service."`
@@ -49,6 +49,9 @@ type checkCmd struct {
 	AsOf       string        `placeholder:"DATE" help:"What was listed on that day, for example 2025-03-20."`
 	MaxListAge time.Duration `name:"within" placeholder:"DURATION" help:"Accept no list that was compared with its publisher longer ago than this."`
 
+	Namespace string `default:"default" help:"With --snapshot and --verify-key: the installation that the snapshot must be signed for."`
+
+	verifyFlags `embed:""`
 	serverFlags `embed:""`
 }
 
@@ -119,6 +122,8 @@ func (c *checkCmd) validate() error {
 		return usagef("--column and --out belong to --file")
 	case c.File != "" && c.Format != "table" && c.Format != "csv":
 		return usagef("--file writes CSV, not %s", c.Format)
+	case c.Snapshot == "" && len(c.VerifyKey) > 0:
+		return usagef("--verify-key belongs to --snapshot: a server verifies what it serves by a --verify-key of its own")
 	case c.MaxListAge < 0 || c.Timeout <= 0:
 		return usagef("--within and --timeout want positive durations")
 	}
@@ -136,22 +141,22 @@ func (c *checkCmd) request() *pb.ScreenAddressesRequest {
 
 // screener is a server, or the same code in this process.
 func (c *checkCmd) screener(ctx context.Context) (client.Screener, func(), error) {
-	snapshot := (*screen.Snapshot)(nil)
+	var state server.State
 	switch {
 	case c.Snapshot != "":
-		data, err := os.ReadFile(c.Snapshot)
+		trusted, err := c.keys()
 		if err != nil {
 			return nil, nil, err
 		}
-		if snapshot, err = screen.ReadFile(data); err != nil {
-			return nil, nil, fmt.Errorf("%s: %w", c.Snapshot, err)
+		if state.Snapshot, state.Signed, err = store.ReadFile(c.Snapshot, c.Namespace, trusted); err != nil {
+			return nil, nil, err
 		}
 	case c.List != "":
 		doc, err := loader.Read(ctx, loader.Source{List: "own-list", Documents: []string{c.List}}, &fetch.Fetcher{UserAgent: "walletscreen"})
 		if err != nil {
 			return nil, nil, err
 		}
-		if snapshot, _, err = screen.Empty().Merge(doc.List, doc.Publication); err != nil {
+		if state.Snapshot, _, err = screen.Empty().Merge(doc.List, doc.Publication); err != nil {
 			return nil, nil, err
 		}
 	default:
@@ -162,7 +167,7 @@ func (c *checkCmd) screener(ctx context.Context) (client.Screener, func(), error
 		return timed{cl, c.Timeout}, func() { cl.Close() }, nil
 	}
 	srv := server.New(server.Config{Version: version()})
-	srv.Swap(server.State{Snapshot: snapshot})
+	srv.Swap(state)
 	return srv, func() {}, nil
 }
 

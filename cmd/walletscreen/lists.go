@@ -47,7 +47,11 @@ func (c *listsCmd) Run(ctx context.Context, s std) error {
 // writeLists writes what is loaded and how old it is.
 func writeLists(w io.Writer, res *pb.GetSnapshotResponse) {
 	ref := res.GetSnapshot()
-	fmt.Fprintf(w, "snapshot %d, digest %s, published %s\n\n", ref.GetSequence(), ref.GetDigest(), ref.GetCreatedAt().AsTime().Format(time.RFC3339))
+	fmt.Fprintf(w, "snapshot %d, digest %s, published %s", ref.GetSequence(), ref.GetDigest(), ref.GetCreatedAt().AsTime().Format(time.RFC3339))
+	if id := res.GetSignatureKeyId(); id != "" {
+		fmt.Fprintf(w, ", signed by key %s", visible(id))
+	}
+	fmt.Fprint(w, "\n\n")
 	t := newTable(w)
 	fmt.Fprintln(t, "LIST\tKIND\tPUBLISHED\tVERIFIED\tAGE\tPARTIES\tADDRESSES\tUNREADABLE\tDELISTED\tHISTORY FROM\tLAST CHANGE\tSOURCE")
 	for _, l := range res.GetLists() {

@@ -38,6 +38,7 @@ type loadCmd struct {
 
 	importFlags `embed:""`
 	storeFlags  `embed:""`
+	signFlags   `embed:""`
 }
 
 // exitNothingNew is the exit code of a load that found every list unchanged.
@@ -59,6 +60,9 @@ func (c *loadCmd) Run(ctx context.Context, s std) error {
 	}
 	if c.Every > 0 && c.Backfill {
 		return usagef("--backfill and --every exclude each other: the history is written once")
+	}
+	if c.SigningKey == "" && len(c.VerifyKey) > 0 && !c.DryRun {
+		return errUnsigned()
 	}
 	if c.OpsListen != "" && c.Every == 0 {
 		return usagef("--ops-listen is for a loader that stays: it wants --every")
@@ -84,12 +88,11 @@ func (c *loadCmd) Run(ctx context.Context, s std) error {
 	if err := options.Validate(); err != nil {
 		return usagef("%v", err)
 	}
-	publisher, err := store.NewPublisher(store.Options{URL: c.Redis, Namespace: c.Namespace})
+	publisher, err := c.publisher(&c.signFlags)
 	if err != nil {
-		return usagef("%v", err)
+		return err
 	}
 	defer publisher.Close()
-	publisher.Builder = version()
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	metrics := loader.NewMetrics(registry)
@@ -104,7 +107,7 @@ func (c *loadCmd) Run(ctx context.Context, s std) error {
 	if !c.DryRun {
 		keep := &keeper{loaderStore: loaderStore{publisher, false}, log: s.err}
 		if c.CacheDir != "" {
-			keep.cache = &store.Cache{Dir: c.CacheDir}
+			keep.cache = &store.Cache{Dir: c.CacheDir, Namespace: c.Namespace, Trusted: publisher.Trusted()}
 		}
 		keep.open()
 		to = keep

@@ -6,7 +6,8 @@
 //	walletscreen check     screens addresses
 //	walletscreen address   explains how texts are read, and screens nothing
 //	walletscreen lists     tells what is loaded and how old it is
-//	walletscreen snapshot  lists, compares, exports, verifies, rolls back and pins snapshots
+//	walletscreen snapshot  lists, compares, exports, verifies, signs, rolls back and pins snapshots
+//	walletscreen key       makes and shows keys to sign snapshots with
 //	walletscreen health    exits 0 when a server can answer correctly now
 //
 // Every flag but --help and --version has an environment variable, WALLETSCREEN_
@@ -47,7 +48,8 @@ type cli struct {
 	Check    checkCmd    `cmd:"" help:"Screen addresses."`
 	Address  addressCmd  `cmd:"" help:"Explain how texts are read, and screen nothing."`
 	Lists    listsCmd    `cmd:"" help:"Tell what a server has loaded and how old it is."`
-	Snapshot snapshotCmd `cmd:"" help:"List, compare, export, verify, roll back and pin the snapshots that Redis keeps."`
+	Snapshot snapshotCmd `cmd:"" help:"List, compare, export, verify, sign, roll back and pin the snapshots that Redis keeps."`
+	Key      keyCmd      `cmd:"" help:"Make and show keys to sign snapshots with."`
 	Health   healthCmd   `cmd:"" help:"Exit 0 when a server can answer correctly now."`
 }
 

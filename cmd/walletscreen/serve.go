@@ -24,6 +24,7 @@ import (
 	pb "walletscreen/proto/walletscreen/v1"
 	"walletscreen/screen"
 	"walletscreen/screen/server"
+	"walletscreen/screen/signing"
 	"walletscreen/screen/store"
 )
 
@@ -53,6 +54,7 @@ type serveCmd struct {
 
 	importFlags `embed:""`
 	storeFlags  `embed:""`
+	verifyFlags `embed:""`
 }
 
 func (c *serveCmd) Run(ctx context.Context, s std) error {
@@ -61,6 +63,13 @@ func (c *serveCmd) Run(ctx context.Context, s std) error {
 	}
 	if c.Redis == "" && c.CacheDir != "" {
 		return usagef("--cache-dir keeps what Redis holds, and there is no --redis")
+	}
+	if c.Redis == "" && len(c.VerifyKey) > 0 {
+		return usagef("--verify-key is for what Redis holds, and there is no --redis: what is imported in this process is not signed")
+	}
+	trusted, err := c.keys()
+	if err != nil {
+		return err
 	}
 	for _, addr := range []string{c.Listen, c.OpsListen} {
 		if err := allowed(addr, c.Insecure); err != nil {
@@ -111,7 +120,7 @@ func (c *serveCmd) Run(ctx context.Context, s std) error {
 	defer cancel()
 	group, ctx := errgroup.WithContext(ctx)
 
-	reader, publisher, frozen, err := c.openStore(ctx, log)
+	reader, publisher, frozen, err := c.openStore(ctx, trusted, log)
 	if err != nil {
 		return err
 	}
@@ -120,7 +129,7 @@ func (c *serveCmd) Run(ctx context.Context, s std) error {
 		return fmt.Errorf("listening: %w", err)
 	}
 	defer listener.Close()
-	c.follow(ctx, group, reader, frozen, srv, registry, log)
+	c.follow(ctx, group, reader, trusted, frozen, srv, registry, log)
 	if c.OpsListen != "" {
 		if err := c.serveOps(ctx, group, srv, registry, log); err != nil {
 			return err
@@ -176,8 +185,8 @@ func stop(srv *server.Server, g *grpc.Server, log *slog.Logger) {
 
 // openStore returns a reader of the store; of an embedded one also its publisher,
 // and the builtin lists that it began with.
-func (c *serveCmd) openStore(ctx context.Context, log *slog.Logger) (*store.Reader, *store.Publisher, *screen.Snapshot, error) {
-	options := store.Options{URL: c.Redis, Namespace: c.Namespace}
+func (c *serveCmd) openStore(ctx context.Context, trusted signing.Keys, log *slog.Logger) (*store.Reader, *store.Publisher, *screen.Snapshot, error) {
+	options := store.Options{URL: c.Redis, Namespace: c.Namespace, Trusted: trusted}
 	var publisher *store.Publisher
 	var frozen *screen.Snapshot
 	if c.Redis == "" {
@@ -213,18 +222,18 @@ func builtinLists(frozen *screen.Snapshot, state *store.State) map[screen.ListID
 
 // follow hands every snapshot to the server: the cached one, then the first that
 // the store has, then whatever follows.
-func (c *serveCmd) follow(ctx context.Context, group *errgroup.Group, reader *store.Reader, frozen *screen.Snapshot, srv *server.Server, metrics *prometheus.Registry, log *slog.Logger) {
+func (c *serveCmd) follow(ctx context.Context, group *errgroup.Group, reader *store.Reader, trusted signing.Keys, frozen *screen.Snapshot, srv *server.Server, metrics *prometheus.Registry, log *slog.Logger) {
 	var cache *store.Cache
 	var have *store.State
 	if c.CacheDir != "" {
-		cache = &store.Cache{Dir: c.CacheDir}
+		cache = &store.Cache{Dir: c.CacheDir, Namespace: c.Namespace, Trusted: trusted}
 		var err error
 		switch have, err = cache.Load(); {
 		case have != nil:
 			if err != nil {
 				log.Error("how fresh the cached lists are is not known", "err", err)
 			}
-			srv.Swap(server.State{Snapshot: have.Snapshot, Verified: have.Verified})
+			srv.Swap(server.State{Snapshot: have.Snapshot, Verified: have.Verified, Signed: have.Signed})
 			log.Info("serving the cached snapshot until Redis answers", "snapshot", have.Snapshot.Sequence, "digest", have.Snapshot.Digest().String())
 		case !errors.Is(err, store.ErrNoSnapshot):
 			log.Error("the cached snapshot cannot be used", "err", err)
@@ -235,10 +244,14 @@ func (c *serveCmd) follow(ctx context.Context, group *errgroup.Group, reader *st
 		begin := time.Now()
 		isNew := have == nil || have.Snapshot != next.Snapshot
 		have = next
-		srv.Swap(server.State{Snapshot: next.Snapshot, Verified: next.Verified, Builtin: builtinLists(frozen, next)})
+		srv.Swap(server.State{Snapshot: next.Snapshot, Verified: next.Verified, Signed: next.Signed, Builtin: builtinLists(frozen, next)})
 		if isNew {
-			log.Info("serving snapshot", "snapshot", next.Snapshot.Sequence, "digest", next.Snapshot.Digest().String(),
-				"lists", len(next.Snapshot.Lists()), "listings", len(next.Snapshot.Listings()), "took", time.Since(begin))
+			attrs := []any{"snapshot", next.Snapshot.Sequence, "digest", next.Snapshot.Digest().String(),
+				"lists", len(next.Snapshot.Lists()), "listings", len(next.Snapshot.Listings()), "took", time.Since(begin)}
+			if len(trusted) > 0 {
+				attrs = append(attrs, "signed_by", next.Signed.KeyID)
+			}
+			log.Info("serving snapshot", attrs...)
 		}
 		if cache != nil {
 			if err := cache.Save(next, next.Snapshot != cached); err != nil {
@@ -249,17 +262,25 @@ func (c *serveCmd) follow(ctx context.Context, group *errgroup.Group, reader *st
 		}
 	}
 	up := prometheus.NewGauge(prometheus.GaugeOpts{Name: "walletscreen_store_up", Help: "1 when the last look for a new snapshot succeeded."})
-	metrics.MustRegister(up)
+	refused := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "walletscreen_store_signature_refused", Help: "1 when the last look for a new snapshot found what none of the keys to verify with signed.",
+	})
+	metrics.MustRegister(up, refused)
 	up.Set(1)
 	var lastFailure string
 	failed := func(err error) {
 		if err == nil {
 			lastFailure = ""
 			up.Set(1)
+			refused.Set(0)
 			log.Info("Redis answers again")
 			return
 		}
 		up.Set(0)
+		untrusted := errors.Is(err, signing.ErrUntrusted)
+		if refused.Set(0); untrusted {
+			refused.Set(1)
+		}
 		// The same failure every few seconds is one fact.
 		if err.Error() == lastFailure {
 			return
@@ -269,14 +290,20 @@ func (c *serveCmd) follow(ctx context.Context, group *errgroup.Group, reader *st
 			log.Warn("Redis holds no snapshot: load one", "err", err)
 			return
 		}
+		if untrusted {
+			log.Error("REFUSED: Redis holds what no key of --verify-key signed", "err", err)
+			return
+		}
 		log.Error("Redis", "err", err)
 	}
 	// A server that finds a snapshot at once is ready when it begins to listen.
 	first, cancel := context.WithTimeout(ctx, startPatience)
 	defer cancel()
-	if next, err := reader.LoadAfter(first, have); err == nil {
+	next, err := reader.LoadAfter(first, have)
+	if next != nil {
 		changed(next)
-	} else {
+	}
+	if err != nil {
 		failed(err)
 	}
 	group.Go(func() error {

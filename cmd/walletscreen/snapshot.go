@@ -1,18 +1,17 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
 
 	"walletscreen/screen"
+	"walletscreen/screen/signing"
 	"walletscreen/screen/store"
 )
 
@@ -22,6 +21,7 @@ type snapshotCmd struct {
 	Diff     snapshotDiffCmd     `cmd:"" help:"Tell what differs between two snapshots, party by party."`
 	Export   snapshotExportCmd   `cmd:"" help:"Write a snapshot to a file."`
 	Verify   snapshotVerifyCmd   `cmd:"" help:"Read a snapshot whole and verify its digest."`
+	Sign     snapshotSignCmd     `cmd:"" help:"Publish the current snapshot again, signed, under a new number: to begin to sign, or to replace a key."`
 	Rollback snapshotRollbackCmd `cmd:"" help:"Publish the content of a kept snapshot again, under a new number."`
 	Pin      snapshotPinCmd      `cmd:"" help:"Keep a snapshot from being retired."`
 	Unpin    snapshotUnpinCmd    `cmd:"" help:"End a pin."`
@@ -43,22 +43,30 @@ func (snapshotFormat) json(w io.Writer, answer any) error {
 	return e.Encode(answer)
 }
 
-func (f *storeFlags) reader() (*store.Reader, error) {
+func (f *storeFlags) reader(v *verifyFlags) (*store.Reader, error) {
 	if f.Redis == "" {
 		return nil, usagef("--redis is missing: where are the snapshots?")
 	}
-	reader, err := store.NewReader(store.Options{URL: f.Redis, Namespace: f.Namespace})
+	trusted, err := v.keys()
+	if err != nil {
+		return nil, err
+	}
+	reader, err := store.NewReader(store.Options{URL: f.Redis, Namespace: f.Namespace, Trusted: trusted})
 	if err != nil {
 		return nil, usagef("%v", err)
 	}
 	return reader, nil
 }
 
-func (f *storeFlags) publisher() (*store.Publisher, error) {
+func (f *storeFlags) publisher(sign *signFlags) (*store.Publisher, error) {
 	if f.Redis == "" {
 		return nil, usagef("--redis is missing: where are the snapshots?")
 	}
-	publisher, err := store.NewPublisher(store.Options{URL: f.Redis, Namespace: f.Namespace})
+	key, trusted, err := sign.key()
+	if err != nil {
+		return nil, err
+	}
+	publisher, err := store.NewPublisher(store.Options{URL: f.Redis, Namespace: f.Namespace, Trusted: trusted, Signer: key})
 	if err != nil {
 		return nil, usagef("%v", err)
 	}
@@ -66,44 +74,46 @@ func (f *storeFlags) publisher() (*store.Publisher, error) {
 	return publisher, nil
 }
 
-// snapshot returns the snapshot that an argument names: a number, or a file; ""
-// is the one that is served.
-func (f *storeFlags) snapshot(ctx context.Context, name string) (*screen.Snapshot, error) {
+// snapshot returns the snapshot that an argument names, and its signature: a number,
+// or a file; "" is the one that is served.
+func (f *storeFlags) snapshot(ctx context.Context, name string, v *verifyFlags) (*screen.Snapshot, signing.Signed, error) {
 	sequence, notNumber := strconv.ParseUint(name, 10, 64)
 	if name != "" && notNumber != nil {
-		data, err := os.ReadFile(name)
+		trusted, err := v.keys()
 		if err != nil {
-			return nil, err
+			return nil, signing.Signed{}, err
 		}
-		s, err := screen.ReadFile(data)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
-		}
-		return s, nil
+		return store.ReadFile(name, f.Namespace, trusted)
 	}
-	reader, err := f.reader()
+	reader, err := f.reader(v)
 	if err != nil {
-		return nil, err
+		return nil, signing.Signed{}, err
 	}
 	defer reader.Close()
 	if name != "" {
-		s, _, err := reader.Snapshot(ctx, sequence)
-		return s, err
+		return reader.Snapshot(ctx, sequence)
 	}
 	state, err := reader.Load(ctx)
-	if err != nil {
-		return nil, err
+	if state == nil {
+		return nil, signing.Signed{}, err
 	}
-	return state.Snapshot, nil
+	// An error is one of what is known of the lists, which is not asked for.
+	return state.Snapshot, state.Signed, nil
 }
 
 type snapshotListCmd struct {
 	snapshotFormat `embed:""`
 	storeFlags     `embed:""`
+	verifyFlags    `embed:""`
+}
+
+// Help is the part of the manual that belongs to no flag.
+func (snapshotListCmd) Help() string {
+	return "SIGNED BY is the key that a snapshot says it is signed by; with --verify-key, UNTRUSTED says why it is not."
 }
 
 func (c *snapshotListCmd) Run(ctx context.Context, s std) error {
-	reader, err := c.reader()
+	reader, err := c.reader(&c.verifyFlags)
 	if err != nil {
 		return err
 	}
@@ -116,10 +126,10 @@ func (c *snapshotListCmd) Run(ctx context.Context, s std) error {
 		return c.json(s.out, map[string]any{"snapshots": jsonKept(kept)})
 	}
 	t := newTable(s.out)
-	fmt.Fprintln(t, "SNAPSHOT\tPUBLISHED\tDIGEST\tLISTINGS\tLISTS\tNOTES")
+	fmt.Fprintln(t, "SNAPSHOT\tPUBLISHED\tDIGEST\tSIGNED BY\tLISTINGS\tLISTS\tNOTES")
 	for _, k := range kept {
 		if k.Unreadable != "" {
-			fmt.Fprintf(t, "%d\t\t\t\t\tUNREADABLE: %s\n", k.Sequence, printable(k.Unreadable))
+			fmt.Fprintf(t, "%d\t\t\t\t\t\tUNREADABLE: %s\n", k.Sequence, printable(k.Unreadable))
 			continue
 		}
 		var lists, notes []string
@@ -132,10 +142,13 @@ func (c *snapshotListCmd) Run(ctx context.Context, s std) error {
 		if k.RollbackOf != 0 {
 			notes = append(notes, fmt.Sprintf("rolled %d back to %d", k.RollbackOf, k.RollbackTo))
 		}
+		if k.Untrusted != "" {
+			notes = append(notes, "UNTRUSTED: "+printable(k.Untrusted))
+		}
 		for _, name := range k.Pins {
 			notes = append(notes, "pin "+printable(name))
 		}
-		fmt.Fprintf(t, "%d\t%s\t%.12s\t%d\t%s\t%s\n", k.Sequence, k.CreatedAt.Format(time.RFC3339), k.Digest, k.Listings, strings.Join(lists, ", "), strings.Join(notes, ", "))
+		fmt.Fprintf(t, "%d\t%s\t%.12s\t%s\t%d\t%s\t%s\n", k.Sequence, k.CreatedAt.Format(time.RFC3339), k.Digest, cmp.Or(printable(k.SignedBy), "nobody"), k.Listings, strings.Join(lists, ", "), strings.Join(notes, ", "))
 	}
 	t.Flush()
 	return nil
@@ -159,12 +172,14 @@ func jsonKept(kept []store.Kept) []any {
 		Pins       []string  `json:"pins,omitempty"`
 		RollbackOf uint64    `json:"rollback_of,omitempty"`
 		RollbackTo uint64    `json:"rollback_to,omitempty"`
+		SignedBy   string    `json:"signature_key_id,omitempty"`
+		Untrusted  string    `json:"untrusted,omitempty"`
 		Unreadable string    `json:"unreadable,omitempty"`
 		Lists      []list    `json:"lists,omitempty"`
 	}
 	all := []any{}
 	for _, k := range kept {
-		out := snapshot{k.Sequence, k.Digest, k.CreatedAt, k.Builder, k.Size, k.Listings, k.Current, k.Pins, k.RollbackOf, k.RollbackTo, k.Unreadable, nil}
+		out := snapshot{k.Sequence, k.Digest, k.CreatedAt, k.Builder, k.Size, k.Listings, k.Current, k.Pins, k.RollbackOf, k.RollbackTo, k.SignedBy, k.Untrusted, k.Unreadable, nil}
 		for _, l := range k.Lists {
 			out.Lists = append(out.Lists, list(l))
 		}
@@ -179,6 +194,7 @@ type snapshotDiffCmd struct {
 
 	snapshotFormat `embed:""`
 	storeFlags     `embed:""`
+	verifyFlags    `embed:""`
 }
 
 // Help is the part of the manual that belongs to no flag.
@@ -191,7 +207,7 @@ func (c *snapshotDiffCmd) Run(ctx context.Context, s std) error {
 	var both [2]*screen.Snapshot
 	for i, name := range []string{c.Old, c.New} {
 		var err error
-		if both[i], err = c.snapshot(ctx, name); err != nil {
+		if both[i], _, err = c.snapshot(ctx, name, &c.verifyFlags); err != nil {
 			// 1 would say that they were compared.
 			return usagef("%v", err)
 		}
@@ -241,66 +257,111 @@ func jsonDiff(both [2]*screen.Snapshot, changes []*screen.Changes) any {
 
 type snapshotExportCmd struct {
 	Snapshot string `arg:"" optional:"" help:"Number of the snapshot; the one that is served if none is given."`
-	Out      string `required:"" placeholder:"FILE" help:"File to write, as check --snapshot and diff read it. One that is there is replaced at once."`
+	Out      string `required:"" placeholder:"FILE" help:"File to write, as check --snapshot and diff read it. One that is there is replaced at once. The signature is written to FILE.sig."`
 
-	storeFlags `embed:""`
+	storeFlags  `embed:""`
+	verifyFlags `embed:""`
 }
 
 func (c *snapshotExportCmd) Run(ctx context.Context, s std) error {
-	snapshot, err := c.snapshot(ctx, c.Snapshot)
+	snapshot, signed, err := c.snapshot(ctx, c.Snapshot, &c.verifyFlags)
 	if err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(filepath.Dir(c.Out), filepath.Base(c.Out)+".*.tmp")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name())
-	_, err = snapshot.WriteTo(f)
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Rename(f.Name(), c.Out)
-	}
-	if err != nil {
+	if err := store.WriteFile(c.Out, snapshot, signed); err != nil {
 		return fmt.Errorf("writing %s: %w", c.Out, err)
 	}
 	fmt.Fprintf(s.out, "snapshot %d, digest %s, written to %s\n", snapshot.Sequence, snapshot.Digest(), c.Out)
+	c.writeSignature(s.out, signed)
 	return nil
 }
 
 type snapshotVerifyCmd struct {
-	Snapshot string `arg:"" help:"A snapshot: its number in Redis, or a file."`
+	Snapshot string `arg:"" help:"A snapshot: its number in Redis, or a file, whose signature stands in FILE.sig."`
 
-	storeFlags `embed:""`
+	storeFlags  `embed:""`
+	verifyFlags `embed:""`
 }
 
 // Help is the part of the manual that belongs to no flag.
 func (snapshotVerifyCmd) Help() string {
-	return "Exit codes: 0 it is whole; 1 it is not, or cannot be read; 2 usage."
+	return "With --verify-key a snapshot that none of the keys signed for --namespace is refused.\n\n" +
+		"Exit codes: 0 it is whole; 1 it is not, or cannot be read, or is refused; 2 usage."
 }
 
 func (c *snapshotVerifyCmd) Run(ctx context.Context, s std) error {
-	snapshot, err := c.snapshot(ctx, c.Snapshot)
+	snapshot, signed, err := c.snapshot(ctx, c.Snapshot, &c.verifyFlags)
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(s.out, "snapshot %d of %s is whole: digest %s, %d bytes, %d lists, %d listings\n", snapshot.Sequence,
 		snapshot.CreatedAt.Format(time.RFC3339), snapshot.Digest(), len(snapshot.Encoding()), len(snapshot.Lists()), len(snapshot.Listings()))
+	c.writeSignature(s.out, signed)
 	return nil
+}
+
+// writeSignature writes who signed a snapshot that was read with the flags.
+func (f *verifyFlags) writeSignature(w io.Writer, signed signing.Signed) {
+	switch {
+	case signed.IsZero():
+		fmt.Fprintln(w, "not signed")
+	case len(f.VerifyKey) == 0:
+		fmt.Fprintf(w, "signed by key %s, by its own word: --verify-key verifies it\n", printable(signed.KeyID))
+	default:
+		fmt.Fprintf(w, "signed by key %s, verified\n", signed.KeyID)
+	}
+}
+
+type snapshotSignCmd struct {
+	Digest string `arg:"" help:"Digest of the current snapshot, in full, as you know it to be right: from walletscreen lists of a server, or from snapshot diff with an export. Another one is not signed."`
+
+	storeFlags `embed:""`
+	signFlags  `embed:""`
+}
+
+// Help is the part of the manual that belongs to no flag.
+func (snapshotSignCmd) Help() string {
+	return "What is known of the freshness of the lists is signed, too, if a key of --verify-key signed it before; otherwise the next load compares them anew."
+}
+
+func (c *snapshotSignCmd) Run(ctx context.Context, s std) error {
+	digest, err := screen.ParseDigest(c.Digest)
+	if err != nil {
+		return usagef("%v", err)
+	}
+	if c.SigningKey == "" {
+		return usagef("--signing-key is missing: what is to sign?")
+	}
+	publisher, err := c.publisher(&c.signFlags)
+	if err != nil {
+		return err
+	}
+	defer publisher.Close()
+	snapshot, err := publisher.Sign(ctx, digest)
+	if snapshot != nil {
+		fmt.Fprintf(s.out, "snapshot %d, digest %s, is signed\n", snapshot.Sequence, snapshot.Digest())
+	}
+	return err
 }
 
 type snapshotRollbackCmd struct {
 	Snapshot uint64 `arg:"" help:"Number of the snapshot whose content is to be served again."`
 
 	storeFlags `embed:""`
+	signFlags  `embed:""`
 }
 
 // Help is the part of the manual that belongs to no flag.
 func (snapshotRollbackCmd) Help() string {
-	return "Publications that are taken back are held from then on: no load publishes them again without --release. The next publication of the same list is another one, and is not held: it is a complete list, and may hold again what was taken back."
+	return "Publications that are taken back are held from then on: no load publishes them again without --release. The next publication of the same list is another one, and is not held: it is a complete list, and may hold again what was taken back.\n\n" +
+		"With --signing-key the snapshot must be signed. The one that is taken back need not be; if it is not, nothing of it is held."
 }
 
 func (c *snapshotRollbackCmd) Run(ctx context.Context, s std) error {
-	publisher, err := c.publisher()
+	if c.SigningKey == "" && len(c.VerifyKey) > 0 {
+		return errUnsigned()
+	}
+	publisher, err := c.publisher(&c.signFlags)
 	if err != nil {
 		return err
 	}
@@ -320,7 +381,7 @@ type snapshotPinCmd struct {
 }
 
 func (c *snapshotPinCmd) Run(ctx context.Context, s std) error {
-	publisher, err := c.publisher()
+	publisher, err := c.publisher(&signFlags{})
 	if err != nil {
 		return err
 	}
@@ -339,7 +400,7 @@ type snapshotUnpinCmd struct {
 }
 
 func (c *snapshotUnpinCmd) Run(ctx context.Context, s std) error {
-	publisher, err := c.publisher()
+	publisher, err := c.publisher(&signFlags{})
 	if err != nil {
 		return err
 	}

@@ -49,6 +49,9 @@ func NewPublisher(o Options) (*Publisher, error) {
 // Close ends the connections.
 func (p *Publisher) Close() error { return p.c.Close() }
 
+// Trusted returns the keys that are trusted, its own with them.
+func (p *Publisher) Trusted() signing.Keys { return p.trust.keys }
+
 // Current returns the snapshot that is served, or an empty one with sequence 0
 // when there is none, and the verifications that stood beside it at that moment.
 // A verification that cannot be read is left out: whoever compares the list anew
