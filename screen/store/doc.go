@@ -8,7 +8,7 @@
 // one hash slot. NAMESPACE is "default" unless configured.
 //
 //	key                  type    holds
-//	head                 hash    what is served: schema, sequence, digest, created_at
+//	head                 hash    what is served: schema, sequence, digest, created_at; if signed: statement, signature, signature_key_id
 //	snapshots            hash    sequence -> manifest (JSON) of every snapshot kept
 //	content:DIGEST       string  the pieces of the canonical encoding with that SHA-256, in order: a line each, SHA-256 and bytes
 //	piece:SHA256         string  one piece, of up to 1 MiB; snapshots share them
@@ -16,7 +16,7 @@
 //	retired              set     digests of contents that no manifest names and whose pieces are to be dropped
 //	rolled_back          hash    SHA-256 of a publication that an operator took back -> sequence that it was taken from
 //	changes              stream  an entry for every new head: sequence, digest, created_at, changes (JSON)
-//	verified             hash    list id -> how it stands to what its publisher offers (JSON)
+//	verified             hash    list id -> how it stands to what its publisher offers (JSON; if signed, a second line with the signature)
 //	listings             hash    canonical key -> listings of the account (JSON), for people with redis-cli
 //	listings:DIGEST      hash    the same while it is being written anew; expires
 //	claim:NAME           string  which loader is at the work of that name; expires
@@ -51,12 +51,14 @@
 //     pieces permanent, adds the manifest, changes the listings for people, adds an
 //     entry to the stream and sets the head last. If another loader was faster
 //     nothing changes and Publish returns screen.ErrConflict: merge again.
+//     A Publisher with a key signs a statement about the snapshot (package signing),
+//     which the script sets in the manifest and the head.
 //  4. The same script publishes on the channel. Readers that miss the message
 //     find the new head when they poll.
 //
 // A Reader loads the pieces that the head names and that the snapshot it has does not
 // hold, and refuses them unless each has its digest and all together that of the
-// head. It sees the old snapshot or the new one, whatever dies
+// head. If it is given keys, it looks at the signature of the head before that. It sees the old snapshot or the new one, whatever dies
 // between two steps: pieces that no head names expire.
 //
 // What the commit compares is the fence. Sequence numbers only grow, also with a
@@ -119,7 +121,21 @@
 //
 // Redis distributes; it is not trusted with content: readers verify the digest
 // that the head names. Whoever can write to Redis can still point the head at
-// other content, so give readers a Redis user that cannot write:
+// other content, unless it is signed. With keys (Options.Trusted) a head is refused
+// that none of them signed for this namespace, number, digest and time, by readers,
+// which go on with what they have, and by publishers, which build upon nothing else: what is
+// published next holds the history of it. Sign is the way to begin to sign, and to
+// replace a key; Rollback goes back to a snapshot that is signed, whatever the head is.
+//
+// Each entry of verified is signed for itself, over the SHA-256 of its first line.
+// For who has keys, one that is not signed is not there: the list ages. A signature
+// that was valid stays so: whoever replays an older entry makes a list look older,
+// and an older head is refused by who holds a newer one (ErrOlder). Both signatures
+// are verified once, not with every look. Everything else is unsigned, and no reader
+// relies on it: of a manifest only what the signed digest confirms. docs/signatures.md
+// is for operators.
+//
+// A Redis user that cannot write does for readers:
 //
 //	ACL SETUSER reader on >PASSWORD ~walletscreen:{default}:* &walletscreen:{default}:* -@all +hgetall +hget +getrange +subscribe +ping
 //
