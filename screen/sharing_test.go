@@ -3,6 +3,7 @@ package screen
 import (
 	"crypto/sha256"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -83,7 +84,7 @@ func growing(t *rapid.T) []*Snapshot {
 				p.Facts.URL, p.Facts.Type = "https://example.org", PartyEntity
 			}
 			for range rapid.IntRange(1, 3).Draw(t, "rows") {
-				a := PublishedAddress{Text: some("text", "a", "b", "c\td", evm, tronText), Symbol: some("symbol", "", "ETH"), Tag: some("tag", "", "7")}
+				a := PublishedAddress{Text: some("text", "a", "b", "c\td", evm, " "+evm, evmLower, "first "+evm+", then "+tronText, tronText, "rDsbeomae4FXwgQTJp9Rs64Qg9vDiTCdBv", "1BoatSLRHtKNngkdXEeobR76b53LETtpyT"), Symbol: some("symbol", "", "ETH"), Tag: some("tag", "", "7")}
 				if rapid.Bool().Draw(t, "remarks") {
 					a.SourceIDs, a.Comment, a.Reliability = []string{"1", some("id", "2", "3\\")}, "remark", "Confirmed"
 				}
@@ -200,6 +201,43 @@ func TestDecodeAfterTakesOver(t *testing.T) {
 		if slices.ContainsFunc(got.listings, func(l Listing) bool { return l.Comment != "" }) {
 			t.Errorf("%s: something was taken over", name)
 		}
+	}
+}
+
+// Whatever index one has, what is built with its help is what is built without.
+func TestNextIsNewIndex(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		one, other := growing(t), growing(t)
+		all := append(one, other[len(other)-1])
+		x := NewIndex(rapid.SampledFrom(all).Draw(t, "have"))
+		for _, s := range append(all, one[0], one[len(one)-1]) {
+			x = x.Next(s)
+			if want := NewIndex(s); !reflect.DeepEqual(x, want) {
+				t.Fatalf("the index of\n%s\nis %+v, built anew %+v", s.Encoding(), x, want)
+			}
+		}
+	})
+}
+
+// Texts that have not changed are not read again, and nothing else is taken over.
+func TestNextTakesOver(t *testing.T) {
+	before := merged(t, Empty(), sdn, publication(sdn, 20240101, "before", party("1", rows("a", "b", "d")...), party("2", rows("a")...)))
+	after := merged(t, before, sdn, publication(sdn, 20240102, "after", party("1", rows("a", "b", "c", "d")...), party("3", rows("a")...)))
+	x := NewIndex(before)
+	marked := *x
+	marked.texts = slices.Clone(x.texts)
+	for i := range marked.texts {
+		marked.texts[i].unread = false // they are unread
+	}
+	var read []string
+	next := marked.Next(after)
+	for i, text := range next.texts {
+		if text.unread {
+			read = append(read, after.PartyOf(&after.listings[i]).UID+" "+after.listings[i].Text)
+		}
+	}
+	if want := []string{"1 c", "3 a"}; !slices.Equal(read, want) {
+		t.Errorf("read %q, want %q", read, want)
 	}
 }
 
