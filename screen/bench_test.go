@@ -2,9 +2,13 @@ package screen
 
 import (
 	"crypto/sha256"
+	"flag"
 	"fmt"
+	"os"
 	"strconv"
+	"strings"
 	"testing"
+	"time"
 
 	"walletscreen/screen/address"
 )
@@ -93,5 +97,64 @@ func BenchmarkEncode(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		s.encode()
+	}
+}
+
+var successorListings = flag.Int("successor-listings", 100_000, "listings of BenchmarkSuccessor")
+
+// BenchmarkSuccessor decodes and indexes a snapshot, then one that has a publication
+// and a row in the middle more. -successor-listings asks for larger ones; the
+// process has at its peak what a server needs for the swap.
+func BenchmarkSuccessor(b *testing.B) {
+	n := *successorListings
+	text := func(more bool) []byte {
+		data := append(make([]byte, 0, 75*n+4096), encodingHeader...)
+		data = append(data, "list\tmany\tdesignation\t\t\t\n"...)
+		publications, listings := 1, n
+		if more {
+			publications, listings = 2, n+1
+		}
+		for i := range publications {
+			data = fmt.Appendf(data, "publication\t2024-01-01\t%064x\t%d\t%d\n", i+1, n, n)
+		}
+		parties := 0
+		for i := 0; i < n; i += 100 {
+			parties++
+			data = fmt.Appendf(data, "party\t%08d\nfacts\t1\t\tParty %d\t\n", i, i)
+			for j := i; j < min(i+100, n); j++ {
+				data = fmt.Appendf(data, "address\t1\t-\t0x%040x\tETH\t\t\t\t\t\n", j)
+			}
+			if more && i == n/200*100 {
+				data = fmt.Appendf(data, "address\t2\t-\t0x%040x\tETH\t\t\t\t\t\n", 1<<60)
+			}
+		}
+		return fmt.Appendf(data, "end\t1\t%d\t%d\n", parties, listings)
+	}
+	one, two := text(false), text(true)
+	first, second := Digest(sha256.Sum256(one)), Digest(sha256.Sum256(two))
+	measure := func(name string, do func()) {
+		begin := time.Now()
+		do()
+		b.ReportMetric(time.Since(begin).Seconds()*1000, name+"-ms")
+	}
+	for b.Loop() {
+		var was, is *Snapshot
+		var x *Index
+		var err error
+		measure("decode", func() { was, err = DecodeVerified(one, first) })
+		if err != nil {
+			b.Fatal(err)
+		}
+		measure("index", func() { x = NewIndex(was) })
+		measure("row-decode", func() { is, err = DecodeAfter(was, two, second) })
+		if err != nil {
+			b.Fatal(err)
+		}
+		measure("row-index", func() { x = x.Next(is) })
+	}
+	status, _ := os.ReadFile("/proc/self/status")
+	_, peak, _ := strings.Cut(string(status), "VmHWM:")
+	if kb, err := strconv.Atoi(strings.Fields(peak + " 0")[0]); err == nil {
+		b.ReportMetric(float64(kb)/1024, "peak-MB")
 	}
 }

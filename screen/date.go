@@ -40,7 +40,15 @@ func (d Date) String() string {
 	if d == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%04d-%02d-%02d", d/10000, d/100%100, d%100)
+	// A snapshot is written, compared and shown with millions of them.
+	text := [...]byte{'0', '0', '0', '0', '-', '0', '0', '-', '0', '0'}
+	for i, rest := len(text)-1, d; i >= 0; i-- {
+		if text[i] != '-' {
+			text[i] += byte(rest % 10)
+			rest /= 10
+		}
+	}
+	return string(text[:])
 }
 
 // Time returns midnight UTC at the start of the date. It must not be called on

@@ -40,55 +40,29 @@ import (
 // delisted are ordinals of the list's publications; "-" is no publication.
 // Dates are ISO 8601 or empty.
 //
-// Decode accepts exactly what encode writes: one content, one text.
+// Decode accepts exactly what encodeBlocks writes: one content, one text.
 const encodingHeader = "walletscreen-snapshot 1\n"
 
-func (s *Snapshot) encode() []byte {
+// encodeBlocks returns the encoding, and where each party stands in it.
+func (s *Snapshot) encodeBlocks() ([]byte, []block) {
 	e := encoder{buf: make([]byte, 0, 4096+110*len(s.listings)+200*len(s.parties))}
+	blocks := make([]block, 0, len(s.parties))
 	e.buf = append(e.buf, encodingHeader...)
 	party, listing := 0, 0
 	for li := range s.lists {
-		list := &s.lists[li]
-		e.line("list", string(list.ID), list.Kind.String(), list.Authority, list.Name, list.URL)
-		for i := range list.Publications {
-			p := &list.Publications[i]
-			e.line("publication", p.PublishedOn.String(), p.Digest.String(), strconv.Itoa(p.Records), strconv.Itoa(p.Rows))
-		}
+		e.list(&s.lists[li])
 		for ; party < len(s.parties) && s.parties[party].List == li; party++ {
-			p := &s.parties[party]
-			e.line("party", p.UID)
-			for i := range p.Versions {
-				v := &p.Versions[i]
-				e.line("facts", v.Since.String(), v.Type.String(), v.Name, v.URL)
-				for _, program := range v.Programs {
-					e.line("program", program)
-				}
-				for _, a := range v.Aliases {
-					e.line("alias", aliasStrength(a.Weak), a.Type, a.Name)
-				}
-				for _, event := range v.Entries {
-					e.line("entry", event.On.String(), event.LegalBasis)
-				}
+			first := listing
+			for listing < len(s.listings) && s.listings[listing].Party == party {
+				listing++
 			}
-			for ; listing < len(s.listings) && s.listings[listing].Party == party; listing++ {
-				l := &s.listings[listing]
-				if l.Kind != KindUnspecified {
-					e.line("kind", l.Kind.String())
-				}
-				if l.AddedOn != 0 {
-					e.line("added", l.AddedOn.String())
-				}
-				e.fields("address", l.Listed.String(), l.Delisted.String(), l.Text, l.Symbol, l.Tag,
-					l.ListedOn.String(), l.DelistedOn.String(), l.Reliability, l.Comment)
-				for _, id := range l.SourceIDs {
-					e.field(id)
-				}
-				e.end()
-			}
+			begin := len(e.buf)
+			e.party(&s.parties[party], s.listings[first:listing])
+			blocks = append(blocks, block{begin, len(e.buf)})
 		}
 	}
 	e.line("end", strconv.Itoa(len(s.lists)), strconv.Itoa(len(s.parties)), strconv.Itoa(len(s.listings)))
-	return e.buf
+	return e.buf, blocks
 }
 
 // String returns the ordinal as it stands in the encoding, "-" for none.
@@ -106,7 +80,52 @@ func aliasStrength(weak bool) string {
 	return "strong"
 }
 
+// A block is the part of an encoding that is about one party.
+type block struct{ begin, end int }
+
 type encoder struct{ buf []byte }
+
+// list writes a list with its publications.
+func (e *encoder) list(l *ListState) {
+	e.line("list", string(l.ID), l.Kind.String(), l.Authority, l.Name, l.URL)
+	for i := range l.Publications {
+		p := &l.Publications[i]
+		e.line("publication", p.PublishedOn.String(), p.Digest.String(), strconv.Itoa(p.Records), strconv.Itoa(p.Rows))
+	}
+}
+
+// party writes a party with its listings.
+func (e *encoder) party(p *Party, listings []Listing) {
+	e.line("party", p.UID)
+	for i := range p.Versions {
+		v := &p.Versions[i]
+		e.line("facts", v.Since.String(), v.Type.String(), v.Name, v.URL)
+		for _, program := range v.Programs {
+			e.line("program", program)
+		}
+		for _, a := range v.Aliases {
+			e.line("alias", aliasStrength(a.Weak), a.Type, a.Name)
+		}
+		for _, event := range v.Entries {
+			e.line("entry", event.On.String(), event.LegalBasis)
+		}
+	}
+	for i := range listings {
+		l := &listings[i]
+		if l.Kind != KindUnspecified {
+			e.line("kind", l.Kind.String())
+		}
+		if l.AddedOn != 0 {
+			e.line("added", l.AddedOn.String())
+		}
+		e.fields("address", l.Listed.String(), l.Delisted.String(), l.Text, l.Symbol, l.Tag,
+			l.ListedOn.String(), l.DelistedOn.String(), l.Reliability, l.Comment)
+		for _, id := range l.SourceIDs {
+			e.field(id)
+		}
+		e.end()
+	}
+}
 
 func (e *encoder) line(record string, fields ...string) {
 	e.fields(record, fields...)
@@ -122,53 +141,60 @@ func (e *encoder) fields(record string, fields ...string) {
 
 func (e *encoder) end() { e.buf = append(e.buf, '\n') }
 
+// escapes are the characters that do not stand for themselves in a field.
+var escapes = [256]byte{'\\': '\\', '\t': 't', '\n': 'n', '\r': 'r'}
+
 func (e *encoder) field(f string) {
 	e.buf = append(e.buf, '\t')
-	if !strings.ContainsAny(f, "\\\t\n\r") {
-		e.buf = append(e.buf, f...)
-		return
-	}
+	plain := 0 // where begins what was not written yet
 	for i := range len(f) {
-		switch f[i] {
-		case '\\':
-			e.buf = append(e.buf, `\\`...)
-		case '\t':
-			e.buf = append(e.buf, `\t`...)
-		case '\n':
-			e.buf = append(e.buf, `\n`...)
-		case '\r':
-			e.buf = append(e.buf, `\r`...)
-		default:
-			e.buf = append(e.buf, f[i])
+		if c := escapes[f[i]]; c != 0 {
+			e.buf = append(append(e.buf, f[plain:i]...), '\\', c)
+			plain = i + 1
 		}
 	}
+	e.buf = append(e.buf, f[plain:]...)
 }
 
 // Decode reads a canonical encoding. The snapshot keeps data, which must not be
 // changed afterwards. Anything that is not exactly the encoding of a snapshot is
 // an error that names the line.
-func Decode(data []byte) (*Snapshot, error) {
-	d := decoder{rest: data}
+func Decode(data []byte) (*Snapshot, error) { return decode(nil, data, sha256.Sum256(data)) }
+
+// decode reads an encoding that has the given digest, taking what it can from have.
+func decode(have *Snapshot, data []byte, digest Digest) (*Snapshot, error) {
+	d := decoder{data: data, have: have}
 	s, err := d.snapshot()
 	if err != nil {
-		return nil, fmt.Errorf("decoding snapshot: line %d: %w", d.lineno, err)
+		return nil, fmt.Errorf("decoding snapshot: line %d: %w", 1+bytes.Count(data[:d.at], []byte("\n")), err)
 	}
-	// The last word on "exactly": whatever a field could be written as, only one
-	// way of writing it has this digest.
-	s.encoding = s.encode()
-	if !bytes.Equal(s.encoding, data) {
-		return nil, errors.New("decoding snapshot: not in canonical form")
-	}
-	s.encoding = data
-	s.digest = sha256.Sum256(data)
+	s.encoding, s.blocks, s.digest = data, d.blocks, digest
 	return s, nil
 }
 
 type decoder struct {
-	rest   []byte
-	lineno int
+	data   []byte
+	at     int // where in data the line begins that is being read
+	rest   int // where the next one begins
 	fields []string
 	ahead  ahead
+
+	// What has been read of data since begin is not known to be canonical yet: the
+	// list that was read last, or, from its "party" on, the party with the listings
+	// from first on.
+	begin   int
+	inParty bool
+	first   int
+	again   encoder
+	blocks  []block // of the parties that were read
+
+	have   *Snapshot // nil for none
+	shared sharing
+
+	ids      shelf[string]
+	versions shelf[FactsVersion]
+	aliases  shelf[Alias]
+	entries  shelf[EntryEvent]
 }
 
 // ahead is what the lines before an address say of it.
@@ -177,23 +203,41 @@ type ahead struct {
 	added Date
 }
 
+// A shelf gives out small slices of larger ones: a million of them on their own
+// would keep the garbage collector busy.
+type shelf[T any] struct{ room []T }
+
+// take returns a slice of n zero elements, nil for none.
+func (s *shelf[T]) take(n int) []T {
+	if n == 0 {
+		return nil
+	}
+	if n > len(s.room) {
+		s.room = make([]T, max(n, 512))
+	}
+	taken := s.room[:n:n]
+	s.room = s.room[n:]
+	return taken
+}
+
 // next reads one line into d.fields; the record's name is d.fields[0].
 func (d *decoder) next() error {
-	d.lineno++
-	i := bytes.IndexByte(d.rest, '\n')
+	d.at = d.rest
+	i := bytes.IndexByte(d.data[d.at:], '\n')
 	if i < 0 {
 		return fmt.Errorf("%w: no line end", io.ErrUnexpectedEOF)
 	}
-	line := unsafe.String(unsafe.SliceData(d.rest), i)
-	d.rest = d.rest[i+1:]
+	line := unsafe.String(unsafe.SliceData(d.data[d.at:]), i)
+	d.rest += i + 1
 	if !utf8.ValidString(line) {
 		return errors.New("not valid UTF-8")
 	}
+	escaped := strings.IndexByte(line, '\\') >= 0
 	d.fields = d.fields[:0]
 	for more := true; more; {
 		var f string
 		f, line, more = strings.Cut(line, "\t")
-		if strings.IndexByte(f, '\\') >= 0 {
+		if escaped && strings.IndexByte(f, '\\') >= 0 {
 			var err error
 			if f, err = unescape(f); err != nil {
 				return err
@@ -201,6 +245,28 @@ func (d *decoder) next() error {
 		}
 		d.fields = append(d.fields, f)
 	}
+	return nil
+}
+
+// canonical refuses what was read since the last call, up to the line that is being
+// read, unless it is exactly what encodeBlocks writes: whatever a field could be written
+// as, only one way of writing it has this digest.
+func (d *decoder) canonical(s *Snapshot) error {
+	if d.begin == d.at {
+		return nil
+	}
+	d.again.buf = d.again.buf[:0]
+	if d.inParty {
+		d.again.party(&s.parties[len(s.parties)-1], s.listings[d.first:])
+		d.blocks = append(d.blocks, block{d.begin, d.at})
+	} else {
+		d.again.list(&s.lists[len(s.lists)-1])
+	}
+	if !bytes.Equal(d.again.buf, d.data[d.begin:d.at]) {
+		d.at = d.begin
+		return errors.New("not in canonical form, it or a line that belongs to it")
+	}
+	d.begin = d.at
 	return nil
 }
 
@@ -232,12 +298,11 @@ func unescape(f string) (string, error) {
 }
 
 func (d *decoder) snapshot() (*Snapshot, error) {
-	if !bytes.HasPrefix(d.rest, []byte(encodingHeader)) {
-		d.lineno = 1
+	if !bytes.HasPrefix(d.data, []byte(encodingHeader)) {
 		return nil, fmt.Errorf("does not begin with %q", strings.TrimSpace(encodingHeader))
 	}
-	d.rest, d.lineno = d.rest[len(encodingHeader):], 1
-	s := new(Snapshot)
+	d.rest, d.begin = len(encodingHeader), len(encodingHeader)
+	s := d.room()
 	for {
 		if err := d.next(); err != nil {
 			return nil, err
@@ -245,6 +310,15 @@ func (d *decoder) snapshot() (*Snapshot, error) {
 		name := d.fields[0]
 		if d.ahead != (ahead{}) && name != "kind" && name != "added" && name != "address" {
 			return nil, fmt.Errorf("%s record out of place", name)
+		}
+		if name == "list" || name == "party" || name == "end" {
+			if err := d.canonical(s); err != nil {
+				return nil, err
+			}
+			if name == "party" && d.share(s) {
+				continue
+			}
+			d.inParty, d.first = name == "party", len(s.listings)
 		}
 		if name == "end" {
 			break
@@ -257,15 +331,46 @@ func (d *decoder) snapshot() (*Snapshot, error) {
 	if !slices.Equal(d.fields, want) {
 		return nil, fmt.Errorf("counts %q, want %q", d.fields[1:], want[1:])
 	}
-	if len(d.rest) > 0 {
-		return nil, fmt.Errorf("%d bytes after the end", len(d.rest))
+	if n := len(d.data) - d.rest; n > 0 {
+		return nil, fmt.Errorf("%d bytes after the end", n)
 	}
 	return s, s.complete()
 }
 
-// fieldCounts is how many fields each record has, its name among them; address
-// may have more.
-var fieldCounts = map[string]int{"list": 6, "publication": 5, "party": 2, "facts": 5, "program": 2, "alias": 4, "entry": 3, "kind": 2, "added": 2, "address": 10}
+// room returns a snapshot with room for as much as the last line says, and no more
+// than the data can hold.
+func (d *decoder) room() *Snapshot {
+	const shortestParty, shortestListing = len("party\t\n"), len("address\t1\t-\tx\t\t\t\t\t\t\n")
+	end := d.data[bytes.LastIndexByte(d.data[:len(d.data)-1], '\n')+1:]
+	var lists, parties, listings int
+	if n, _ := fmt.Sscanf(string(end[:min(len(end), 100)]), "end\t%d\t%d\t%d\n", &lists, &parties, &listings); n < 3 {
+		return new(Snapshot)
+	}
+	parties = min(max(parties, 0), len(d.data)/shortestParty)
+	listings = min(max(listings, 0), len(d.data)/shortestListing)
+	d.blocks = make([]block, 0, parties)
+	return &Snapshot{parties: make([]Party, 0, parties), listings: make([]Listing, 0, listings)}
+}
+
+// fieldCount is how many fields a record has, its name among them, 0 for none that
+// there is; address may have more.
+func fieldCount(name string) int {
+	switch name {
+	case "party", "program", "kind", "added":
+		return 2
+	case "entry":
+		return 3
+	case "alias":
+		return 4
+	case "publication", "facts":
+		return 5
+	case "list":
+		return 6
+	case "address":
+		return 10
+	}
+	return 0
+}
 
 // record adds one line to s.
 func (d *decoder) record(s *Snapshot) error {
@@ -284,7 +389,7 @@ func (d *decoder) record(s *Snapshot) error {
 		}
 	}
 	name := d.fields[0]
-	want := fieldCounts[name]
+	want := fieldCount(name)
 	switch {
 	case want == 0:
 		return fmt.Errorf("unknown record %q", name)
@@ -376,8 +481,8 @@ func (d *decoder) record(s *Snapshot) error {
 		}
 		d.ahead.added = on
 	case "address":
-		l, err := decodeListing(f, list)
-		if err != nil {
+		l := Listing{Party: len(s.parties) - 1}
+		if err := d.listing(&l, f, list); err != nil {
 			return err
 		}
 		l.Kind, l.AddedOn = d.ahead.kind, d.ahead.added
@@ -385,9 +490,8 @@ func (d *decoder) record(s *Snapshot) error {
 		if l.AddedOn != 0 && !list.canHaveAdded(&l, l.AddedOn) {
 			return fmt.Errorf("address listed by publication %s cannot have been added on %s", l.Listed, l.AddedOn)
 		}
-		l.Party = len(s.parties) - 1
-		if n := len(s.listings); n > 0 {
-			before := &s.listings[n-1]
+		if len(s.listings) > d.first {
+			before := &s.listings[len(s.listings)-1]
 			if compareListings(before, &l) >= 0 {
 				return errors.New("address out of order or repeated")
 			}
@@ -420,39 +524,41 @@ func decodePublication(f []string) (p PublicationRecord, err error) {
 	return p, nil
 }
 
-func decodeListing(f []string, list *ListState) (l Listing, err error) {
+// listing reads the fields of an address.
+func (d *decoder) listing(l *Listing, f []string, list *ListState) (err error) {
 	if l.Listed, err = decodeOrdinal(f[0], list); err != nil {
-		return l, err
+		return err
 	}
 	if l.Delisted, err = decodeOrdinal(f[1], list); err != nil {
-		return l, err
+		return err
 	}
 	if l.Listed == 0 || l.Delisted != 0 && l.Delisted <= l.Listed {
-		return l, fmt.Errorf("address listed by publication %s, delisted by %s", f[0], f[1])
+		return fmt.Errorf("address listed by publication %s, delisted by %s", f[0], f[1])
 	}
 	if f[2] == "" {
-		return l, errors.New("address without text")
+		return errors.New("address without text")
 	}
 	l.Text, l.Symbol, l.Tag = f[2], f[3], f[4]
 	if l.ListedOn, err = decodeDate(f[5]); err != nil {
-		return l, err
+		return err
 	}
 	if l.DelistedOn, err = decodeDate(f[6]); err != nil {
-		return l, err
+		return err
 	}
 	if err := l.check(); err != nil {
-		return l, err
+		return err
 	}
 	l.Reliability, l.Comment = f[7], f[8]
 	before := ""
-	for _, id := range f[9:] {
+	l.SourceIDs = d.ids.take(len(f) - 9)
+	for i, id := range f[9:] {
 		if id <= before {
-			return l, errors.New("publisher's ids out of order or repeated")
+			return errors.New("publisher's ids out of order or repeated")
 		}
 		before = id
-		l.SourceIDs = append(l.SourceIDs, id)
+		l.SourceIDs[i] = id
 	}
-	return l, nil
+	return nil
 }
 
 func decodeDate(s string) (Date, error) {
@@ -544,8 +650,15 @@ var ErrDigest = errors.New("snapshot does not have the digest it should")
 // DecodeVerified is Decode of data whose digest is known beforehand. The digest
 // is checked first; a difference is ErrDigest.
 func DecodeVerified(data []byte, want Digest) (*Snapshot, error) {
+	return DecodeAfter(nil, data, want)
+}
+
+// DecodeAfter is DecodeVerified for whoever has a snapshot already, nil for none:
+// parties that stand in both word for word are taken from there and not decoded
+// again. The result is the same, and keeps no part of have's encoding.
+func DecodeAfter(have *Snapshot, data []byte, want Digest) (*Snapshot, error) {
 	if got := Digest(sha256.Sum256(data)); got != want {
 		return nil, fmt.Errorf("%w: %s, want %s (%d bytes)", ErrDigest, got, want, len(data))
 	}
-	return Decode(data)
+	return decode(have, data, want)
 }

@@ -97,7 +97,7 @@ func TestDigestWhateverTheOrder(t *testing.T) {
 }
 
 var sameContent = cmp.Options{
-	cmp.AllowUnexported(Snapshot{}),
+	cmp.AllowUnexported(Snapshot{}, block{}),
 	cmpopts.IgnoreFields(Snapshot{}, "Sequence", "CreatedAt"),
 	cmpopts.EquateEmpty(),
 }

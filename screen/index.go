@@ -2,6 +2,7 @@ package screen
 
 import (
 	"cmp"
+	"hash/maphash"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,25 +18,50 @@ import (
 // that what nobody can read still matches itself.
 type Index struct {
 	snapshot *Snapshot
-	postings []posting
 
-	accounts map[address.Key]uint32
-	hashes   map[address.Hash]uint32
-	texts    map[string]uint32
-	tags     map[uint32]string // of the few postings that are one tag of a pooled account
+	// All of these are in the order of the listings. There are millions of them in
+	// large lists: indices instead of pointers keep the garbage collector out.
+	texts    []publishedText
+	readings []listedReading
+	hashes   []listedHash
+	tags     map[uint32]string // of the few readings that are one tag of a pooled account
+
+	// Texts that are looked up are those of the listings, in their order, and then
+	// those that they normalize to, where that is another.
+	normalized []normalizedText
+
+	byText    table // of texts
+	byAccount table // of readings
+	byHash    table // of hashes
 
 	counts []ListCounts // by index of the list
 }
 
-// A posting is one listing under one key of one of the three look-ups, linked to
-// the next under the same key. Indices instead of pointers keep the garbage
-// collector out of large lists.
-type posting struct {
-	listing uint32
-	next    uint32 // index in postings, 0 for none
-	key     address.Key
+// A publishedText is what was read in the text of the listing of the same index.
+type publishedText struct {
+	readings uint32 // the first of its readings; they end where those of the next begin
+	unread   bool   // the text as it stands is no address
+}
+
+// A listedReading is one reading of a listing.
+type listedReading struct {
 	ledgers address.Ledgers
+	listing uint32
+	hashes  uint32 // the first of its hashes; they end where those of the next begin
+	key     address.Key
 	testnet bool
+}
+
+// A listedHash is one hash under which a reading meets related accounts.
+type listedHash struct {
+	hash    address.Hash
+	reading uint32
+}
+
+// A normalizedText is what the text of a listing normalizes to.
+type normalizedText struct {
+	text    string
+	listing uint32
 }
 
 // ListCounts counts what a snapshot holds of one list now.
@@ -51,40 +77,142 @@ type ListCounts struct {
 
 // NewIndex builds the index of a snapshot. It reads every published text with
 // the same function that reads queries.
-func NewIndex(s *Snapshot) *Index {
-	x := &Index{
+func NewIndex(s *Snapshot) *Index { return (&Index{snapshot: Empty()}).Next(s) }
+
+// Next builds the index of another snapshot: what NewIndex returns, sooner where
+// the two have rows in common, whose texts are not read again.
+func (x *Index) Next(s *Snapshot) *Index {
+	n := len(s.listings)
+	next := &Index{
 		snapshot: s,
-		postings: make([]posting, 1, 1+4*len(s.listings)),
-		accounts: make(map[address.Key]uint32, len(s.listings)),
-		hashes:   make(map[address.Hash]uint32, 2*len(s.listings)),
-		texts:    make(map[string]uint32, len(s.listings)),
+		texts:    make([]publishedText, 0, n),
+		readings: make([]listedReading, 0, max(n, len(x.readings))+n/64),
+		hashes:   make([]listedHash, 0, max(n, len(x.hashes))+n/64),
 		tags:     map[uint32]string{},
 		counts:   make([]ListCounts, len(s.lists)),
 	}
 	var parsed address.Parsed
-	unread := make([]bool, len(s.listings))
+	same := x.alignment(s)
+	normalized := x.normalized
 	for i := range s.listings {
-		l := &s.listings[i]
-		// White space does not make a text too long to be read.
-		address.Parse(strings.TrimSpace(l.Text), &parsed)
-		unread[i] = parsed.Reason != address.ReasonNone
-		add(x, x.texts, l.Text, posting{listing: uint32(i)})
-		// A query is normalized before it is looked up as text. If nothing is left of
-		// what was published, it must not match whatever nothing is left of.
-		if parsed.Text != l.Text && parsed.Text != "" {
-			add(x, x.texts, parsed.Text, posting{listing: uint32(i)})
+		was, ok := same.next(i)
+		if !ok {
+			next.read(i, &parsed)
+			continue
 		}
-		x.addReadings(i, parsed.Readings(), "")
-		if unread[i] {
-			// A row may hold an address beside other words, or several of them. None
-			// that is printed may be lost.
-			for _, found := range address.ScanCell(l.Text).Found {
-				x.addReadings(i, found.Readings, found.Tag)
-			}
+		for len(normalized) > 0 && normalized[0].listing < uint32(was) {
+			normalized = normalized[1:]
+		}
+		if len(normalized) > 0 && normalized[0].listing == uint32(was) {
+			next.normalized = append(next.normalized, normalizedText{normalized[0].text, uint32(i)})
+		}
+		next.takeOver(i, x, was)
+	}
+	next.fillTables()
+	next.count()
+	return next
+}
+
+// An alignment finds the rows of two snapshots that read alike, going through both
+// in their order.
+type alignment struct {
+	was, is  *Snapshot
+	at       int // a listing of was
+	list, in int // a list of is, and its index in was; -1 for none
+}
+
+func (x *Index) alignment(s *Snapshot) *alignment {
+	return &alignment{was: x.snapshot, is: s, list: -1}
+}
+
+// next returns the listing of the earlier snapshot that has the party, the text and
+// the tag of the i-th of the later one, if there is one.
+func (a *alignment) next(i int) (was int, ok bool) {
+	l := &a.is.listings[i]
+	party := &a.is.parties[l.Party]
+	if party.List != a.list {
+		a.list, a.in = party.List, -1
+		if li, ok := a.was.listIndex(a.is.lists[a.list].ID); ok {
+			a.in = li
 		}
 	}
-	x.count(unread)
-	return x
+	if a.in < 0 {
+		return 0, false
+	}
+	for ; a.at < len(a.was.listings); a.at++ {
+		o := &a.was.listings[a.at]
+		p := &a.was.parties[o.Party]
+		order := cmp.Compare(p.List, a.in)
+		if order == 0 {
+			order = strings.Compare(p.UID, party.UID)
+		}
+		if order == 0 {
+			order = strings.Compare(o.Text, l.Text)
+		}
+		if order == 0 && o.Tag == l.Tag {
+			return a.at, true
+		}
+		if order == 0 {
+			order = cmp.Or(strings.Compare(o.Symbol, l.Symbol), strings.Compare(o.Tag, l.Tag))
+		}
+		if order > 0 {
+			break
+		}
+	}
+	return 0, false
+}
+
+// takeOver adds the i-th listing, which reads like one of an earlier index.
+func (x *Index) takeOver(i int, from *Index, was int) {
+	t := from.texts[was]
+	x.texts = append(x.texts, publishedText{uint32(len(x.readings)), t.unread})
+	end := len(from.readings)
+	if was+1 < len(from.texts) {
+		end = int(from.texts[was+1].readings)
+	}
+	for at := int(t.readings); at < end; at++ {
+		r := from.readings[at]
+		hashes := from.hashesOf(at)
+		r.listing, r.hashes = uint32(i), uint32(len(x.hashes))
+		if tag, ok := from.tags[uint32(at)]; ok {
+			x.tags[uint32(len(x.readings))] = tag
+		}
+		for _, h := range hashes {
+			x.hashes = append(x.hashes, listedHash{h.hash, uint32(len(x.readings))})
+		}
+		x.readings = append(x.readings, r)
+	}
+}
+
+// hashesOf returns the hashes of a reading.
+func (x *Index) hashesOf(reading int) []listedHash {
+	end := len(x.hashes)
+	if reading+1 < len(x.readings) {
+		end = int(x.readings[reading+1].hashes)
+	}
+	return x.hashes[x.readings[reading].hashes:end]
+}
+
+// read reads the text of the i-th listing and adds it.
+func (x *Index) read(i int, parsed *address.Parsed) {
+	l := &x.snapshot.listings[i]
+	// White space does not make a text too long to be read.
+	address.Parse(strings.TrimSpace(l.Text), parsed)
+	unread := parsed.Reason != address.ReasonNone
+	x.texts = append(x.texts, publishedText{uint32(len(x.readings)), unread})
+	// A query is normalized before it is looked up as text. If nothing is left of
+	// what was published, it must not match whatever nothing is left of.
+	if parsed.Text != l.Text && parsed.Text != "" {
+		x.normalized = append(x.normalized, normalizedText{strings.Clone(parsed.Text), uint32(i)})
+	}
+	x.addReadings(i, parsed.Readings(), "")
+	if unread {
+		// A row may hold an address beside other words, or several of them. None
+		// that is printed may be lost.
+		for _, found := range address.ScanCell(l.Text).Found {
+			x.addReadings(i, found.Readings, found.Tag)
+		}
+	}
 }
 
 // addReadings adds a listing under the readings of its text, or of an address in
@@ -93,35 +221,62 @@ func (x *Index) addReadings(listing int, readings []address.Reading, tag string)
 	var hashes [address.MaxHashes]address.Hash
 	for i := range readings {
 		r := &readings[i]
-		p := posting{listing: uint32(listing), key: r.Key, ledgers: r.Ledgers, testnet: r.Testnet}
 		if tag := cmp.Or(x.snapshot.listings[listing].Tag, tag, r.Tag); tag != "" {
-			x.tags[uint32(len(x.postings))] = tag
+			x.tags[uint32(len(x.readings))] = strings.Clone(tag)
 		}
-		add(x, x.accounts, r.Key, p)
+		first := uint32(len(x.hashes))
 		for _, h := range r.AppendHashes(hashes[:0]) {
-			add(x, x.hashes, h, p)
+			x.hashes = append(x.hashes, listedHash{h, uint32(len(x.readings))})
 		}
+		x.readings = append(x.readings, listedReading{key: r.Key, ledgers: r.Ledgers, testnet: r.Testnet, listing: uint32(listing), hashes: first})
 	}
 }
 
-// add puts a posting in front of those already under its key.
-func add[K comparable](x *Index, m map[K]uint32, key K, p posting) {
-	p.next = m[key]
-	m[key] = uint32(len(x.postings))
-	x.postings = append(x.postings, p)
+// seed makes what publishers write and what queries ask fall in no order that
+// anybody could foresee.
+var seed = maphash.MakeSeed()
+
+// fillTables makes everything be found.
+func (x *Index) fillTables() {
+	x.byText = newTable(len(x.texts) + len(x.normalized))
+	for i := range len(x.texts) + len(x.normalized) {
+		text := x.text(uint32(i))
+		x.byText.add(uint32(i), maphash.String(seed, text), func(other uint32) bool { return x.text(other) == text })
+	}
+	x.byAccount = newTable(len(x.readings))
+	for i := range x.readings {
+		key := &x.readings[i].key
+		x.byAccount.add(uint32(i), maphash.Bytes(seed, key[:]), func(other uint32) bool { return x.readings[other].key == *key })
+	}
+	x.byHash = newTable(len(x.hashes))
+	for i := range x.hashes {
+		hash := &x.hashes[i].hash
+		x.byHash.add(uint32(i), maphash.Bytes(seed, hash[:]), func(other uint32) bool { return x.hashes[other].hash == *hash })
+	}
 }
 
-// count counts the listings; unread tells of which no reading was found.
-func (x *Index) count(unread []bool) {
-	texts := map[string]bool{}
-	lastList, lastParty := -1, -1
+// text returns one of the texts that are looked up.
+func (x *Index) text(i uint32) string {
+	if int(i) < len(x.texts) {
+		return x.snapshot.listings[i].Text
+	}
+	return x.normalized[int(i)-len(x.texts)].text
+}
+
+// listingOf returns the listing of one of the texts that are looked up.
+func (x *Index) listingOf(text uint32) uint32 {
+	if int(text) < len(x.texts) {
+		return text
+	}
+	return x.normalized[int(text)-len(x.texts)].listing
+}
+
+// count counts the listings.
+func (x *Index) count() {
+	lastParty := -1
 	for i := range x.snapshot.listings {
 		l := &x.snapshot.listings[i]
 		li := x.snapshot.parties[l.Party].List
-		if li != lastList {
-			clear(texts)
-			lastList = li
-		}
 		c, newest := &x.counts[li], Ordinal(len(x.snapshot.lists[li].Publications))
 		if l.Listed == newest {
 			c.Added++
@@ -138,11 +293,22 @@ func (x *Index) count(unread []bool) {
 			c.Parties++
 			lastParty = l.Party
 		}
-		if !texts[l.Text] {
-			texts[l.Text] = true
-			c.Addresses++
-			if unread[i] {
-				c.Unparsed++
+	}
+	// Rows of one text are found one after the other, the last first, so those of
+	// one list come together.
+	for _, slot := range x.byText.slots {
+		last := -1
+		for at := uint32(slot); at != 0; at = x.byText.next[at-1] {
+			if int(at-1) >= len(x.texts) {
+				continue // another text normalizes to this one
+			}
+			l := &x.snapshot.listings[at-1]
+			if li := x.snapshot.parties[l.Party].List; l.Delisted == 0 && li != last {
+				last = li
+				x.counts[li].Addresses++
+				if x.texts[at-1].unread {
+					x.counts[li].Unparsed++
+				}
 			}
 		}
 	}
@@ -257,9 +423,10 @@ func (s *Screener) Screen(text string, res *Result) {
 // lookupText looks up what was published as the given text, or normalizes to it,
 // for the query asked.
 func (s *Screener) lookupText(text, asked string, res *Result) {
-	for at := s.x.texts[text]; at != 0; at = s.x.postings[at].next {
-		p := &s.x.postings[at]
-		l := &s.x.snapshot.listings[p.listing]
+	x := s.x
+	for at := x.byText.find(maphash.String(seed, text), func(i uint32) bool { return x.text(i) == text }); at != 0; at = x.byText.next[at-1] {
+		listing := x.listingOf(at - 1)
+		l := &x.snapshot.listings[listing]
 		basis := BasisExactText
 		switch {
 		// What was published is the account with its tag; the text alone is not.
@@ -268,7 +435,7 @@ func (s *Screener) lookupText(text, asked string, res *Result) {
 		case l.Text != asked:
 			basis = BasisSameAccount
 		}
-		s.match(p, basis, res)
+		s.match(listing, 0, basis, res)
 	}
 }
 
@@ -282,11 +449,12 @@ func (s *Screener) lookup(r *address.Reading, res *Result) (onNetwork bool) {
 		onNetwork = true
 	}
 	s.lookupAccount(r, res)
+	x := s.x
 	var hashes [address.MaxHashes]address.Hash
 	for _, h := range r.AppendHashes(hashes[:0]) {
-		for at := s.x.hashes[h]; at != 0; at = s.x.postings[at].next {
-			if p := &s.x.postings[at]; p.key != r.Key {
-				s.match(p, relation(p, r), res)
+		for at := x.byHash.find(maphash.Bytes(seed, h[:]), func(i uint32) bool { return x.hashes[i].hash == h }); at != 0; at = x.byHash.next[at-1] {
+			if p := &x.readings[x.hashes[at-1].reading]; p.key != r.Key {
+				s.match(p.listing, p.ledgers, relation(p, r), res)
 			}
 		}
 	}
@@ -305,18 +473,19 @@ func onTron(r *address.Reading) address.Reading {
 }
 
 func (s *Screener) lookupAccount(r *address.Reading, res *Result) {
-	for at := s.x.accounts[r.Key]; at != 0; at = s.x.postings[at].next {
-		p := &s.x.postings[at]
+	x := s.x
+	for at := x.byAccount.find(maphash.Bytes(seed, r.Key[:]), func(i uint32) bool { return x.readings[i].key == r.Key }); at != 0; at = x.byAccount.next[at-1] {
+		p := &x.readings[at-1]
 		switch {
 		case sameNetwork(p, r):
 			basis := BasisSameAccount
 			// A listing without a tag is of the whole account.
-			if tag, ok := s.x.tags[at]; ok && !sameTag(tag, r.Tag) {
+			if tag, ok := x.tags[at-1]; ok && !sameTag(tag, r.Tag) {
 				basis = BasisSameAccountOtherTag
 			}
-			s.match(p, basis, res)
+			s.match(p.listing, p.ledgers, basis, res)
 		default:
-			s.match(p, relation(p, r), res)
+			s.match(p.listing, p.ledgers, relation(p, r), res)
 		}
 	}
 }
@@ -336,7 +505,7 @@ func sameTag(a, b string) bool {
 
 // relation is the basis for two readings that share a hash and are not one
 // account: between two scripts the script, between anything else the key.
-func relation(p *posting, r *address.Reading) Basis {
+func relation(p *listedReading, r *address.Reading) Basis {
 	if isScript(address.Kind(p.key[0])) && isScript(r.Kind()) {
 		return BasisSameScriptOtherLedger
 	}
@@ -348,17 +517,18 @@ func isScript(k address.Kind) bool { return k == address.KindP2SH || k == addres
 // sameNetwork reports whether a listed reading and a queried one with the same
 // key can be one account: on a ledger of both, and not one on a test network and
 // the other not.
-func sameNetwork(p *posting, r *address.Reading) bool {
+func sameNetwork(p *listedReading, r *address.Reading) bool {
 	return p.ledgers&r.Ledgers&^address.LedgerUnknown != 0 && p.testnet == r.Testnet
 }
 
-// match adds the posting's listing if it counts for the query.
-func (s *Screener) match(p *posting, basis Basis, res *Result) {
-	l := &s.x.snapshot.listings[p.listing]
+// match adds a listing if it counts for the query. ledgers are those on which it
+// was read, none for its text alone.
+func (s *Screener) match(listing uint32, ledgers address.Ledgers, basis Basis, res *Result) {
+	l := &s.x.snapshot.listings[listing]
 	if !s.asked[s.x.snapshot.parties[l.Party].List] || !s.counts(l) {
 		return
 	}
-	if s.q.Network != 0 && p.ledgers != 0 && p.ledgers&s.q.Network == 0 {
+	if s.q.Network != 0 && ledgers != 0 && ledgers&s.q.Network == 0 {
 		res.Warnings |= WarnNetworkMismatch
 	}
 	for i := range res.Matches {

@@ -26,6 +26,7 @@ type Snapshot struct {
 	listings []Listing   // ascending by party, then address, symbol, tag, printed start, kind, start
 
 	encoding []byte
+	blocks   []block // where each party stands in it
 	digest   Digest
 }
 
@@ -196,7 +197,7 @@ func (s *Snapshot) seal() {
 		}
 	})
 	slices.SortFunc(s.listings, func(a, b Listing) int { return compareListings(&a, &b) })
-	s.encoding = s.encode()
+	s.encoding, s.blocks = s.encodeBlocks()
 	s.digest = sha256.Sum256(s.encoding)
 }
 

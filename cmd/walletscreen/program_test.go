@@ -127,8 +127,14 @@ func serve(t testing.TB, args ...string) *serving {
 // serveIn is serve in a folder.
 func serveIn(t testing.TB, dir string, args ...string) *serving {
 	t.Helper()
+	return serveBuilt(t, program(t), dir, args...)
+}
+
+// serveBuilt is serveIn with a program that was built some other way.
+func serveBuilt(t testing.TB, program, dir string, args ...string) *serving {
+	t.Helper()
 	args = append([]string{"serve", "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"}, args...)
-	s := &serving{cmd: exec.Command(program(t), args...), done: make(chan struct{})}
+	s := &serving{cmd: exec.Command(program, args...), done: make(chan struct{})}
 	s.cmd.Dir = dir
 	// No test asks publishers, unless it says so by --refresh.
 	s.cmd.Env = append(os.Environ(), "WALLETSCREEN_REFRESH=0")

@@ -151,6 +151,8 @@ func (s *Server) Swap(state State) {
 	old := s.current.Load()
 	if old != nil && old.Snapshot == state.Snapshot {
 		next.index, next.loadedAt = old.index, old.loadedAt
+	} else if old != nil {
+		next.index = old.index.Next(state.Snapshot)
 	} else {
 		next.index = screen.NewIndex(state.Snapshot)
 	}

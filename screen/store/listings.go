@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -68,22 +67,20 @@ func patchListings(c *commit) (*listingsPatch, int) {
 		return nil, len(listingsByKey(c.next, nil))
 	}
 	touched := touchedAccounts(c.before, c.next)
-	if len(touched) > largestPatch {
+	if len(touched.accounts) > largestPatch {
 		return nil, len(listingsByKey(c.next, nil))
 	}
 	patch := &listingsPatch{set: map[string]string{}}
 	accounts := c.was.Accounts
-	before, after := listingsByKey(c.before, touched), listingsByKey(c.next, touched)
-	for account := range touched {
-		_, was := before[account]
-		listings, is := after[account]
-		switch {
-		case is:
-			if !was {
-				accounts++
-			}
-			patch.set[account] = encodeShown(listings)
-		case was:
+	for account, listings := range listingsByKey(c.next, touched.accounts) {
+		// What a party lists of which nothing differs it listed before.
+		if !touched.accounts[account] && !slices.ContainsFunc(listings, func(l shownListing) bool { return !touched.parties[partyKey{l.List, l.UID}] }) {
+			accounts++
+		}
+		patch.set[account] = encodeShown(listings)
+	}
+	for account, was := range touched.accounts {
+		if _, is := patch.set[account]; was && !is {
 			accounts--
 			patch.drop = append(patch.drop, account)
 		}
@@ -92,13 +89,26 @@ func patchListings(c *commit) (*listingsPatch, int) {
 	return patch, accounts
 }
 
-// touchedAccounts returns the accounts of parties of which anything differs.
-func touchedAccounts(before, after *screen.Snapshot) map[string]bool {
-	touched := map[string]bool{}
-	touch := func(rows []shownListing) {
+// A partyKey names a party.
+type partyKey struct {
+	list screen.ListID
+	uid  string
+}
+
+// touched is what differs between two snapshots.
+type touched struct {
+	parties  map[partyKey]bool
+	accounts map[string]bool // of these parties: whether one of them had it before
+}
+
+// touchedAccounts returns the parties of which anything differs, and their accounts.
+func touchedAccounts(before, after *screen.Snapshot) touched {
+	touched := touched{map[partyKey]bool{}, map[string]bool{}}
+	touch := func(rows []shownListing, were bool) {
 		for i := range rows {
+			touched.parties[partyKey{rows[i].List, rows[i].UID}] = true
 			for _, account := range accountsOf(rows[i].Address) {
-				touched[account] = true
+				touched.accounts[account] = touched.accounts[account] || were
 			}
 		}
 	}
@@ -117,10 +127,10 @@ func touchedAccounts(before, after *screen.Snapshot) map[string]bool {
 		}
 		if order != 0 || !slices.EqualFunc(was, is, sameShown) {
 			if order <= 0 {
-				touch(was)
+				touch(was, true)
 			}
 			if order >= 0 {
-				touch(is)
+				touch(is, false)
 			}
 		}
 		if order <= 0 {
@@ -179,9 +189,8 @@ func encodeShown(listings []shownListing) string {
 }
 
 func sameShown(a, b shownListing) bool {
-	same := slices.Equal(a.Programs, b.Programs)
-	a.Programs, b.Programs = nil, nil
-	return same && reflect.DeepEqual(a, b)
+	return slices.Equal(a.Programs, b.Programs) && a.List == b.List && a.Kind == b.Kind && a.UID == b.UID && a.Party == b.Party &&
+		a.Address == b.Address && a.Symbol == b.Symbol && a.Tag == b.Tag && a.Listed == b.Listed && a.Delisted == b.Delisted
 }
 
 // show shows one listing.
@@ -210,7 +219,7 @@ func accountsOf(text string) []string {
 }
 
 // listingsByKey groups the listings of a snapshot by canonical key; only those of
-// the given accounts if that is not nil.
+// the given accounts, whatever stands there with them, if that is not nil.
 func listingsByKey(s *screen.Snapshot, only map[string]bool) map[string][]shownListing {
 	byKey := map[string][]shownListing{}
 	if only != nil && len(only) == 0 {
@@ -219,7 +228,7 @@ func listingsByKey(s *screen.Snapshot, only map[string]bool) map[string][]shownL
 	for i := range s.Listings() {
 		l := &s.Listings()[i]
 		for _, account := range accountsOf(l.Text) {
-			if only == nil || only[account] {
+			if _, ok := only[account]; ok || only == nil {
 				byKey[account] = append(byKey[account], show(s, l))
 			}
 		}

@@ -2,12 +2,15 @@ package store
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"flag"
 	"fmt"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -396,9 +399,57 @@ func TestRollbackDies(t *testing.T) {
 
 var largest = flag.Bool("largest", false, "benchmark with ten million listings, too")
 
-// BenchmarkPublish publishes all and loads all, then the change of one row.
+// blocked calls do and returns the longest that a PING took meanwhile, and the
+// longest that Redis was at one command.
+func (p place) blocked(b *testing.B, do func()) (ping, command time.Duration) {
+	b.Helper()
+	ctx, cancel := context.WithCancel(b.Context())
+	if err := p.admin.ConfigSet(ctx, "slowlog-log-slower-than", "1000").Err(); err != nil {
+		b.Fatal(err)
+	}
+	p.admin.SlowLogReset(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(time.Millisecond)
+		defer tick.Stop()
+		for ctx.Err() == nil {
+			begin := time.Now()
+			if p.admin.Ping(ctx).Err() == nil {
+				ping = max(ping, time.Since(begin))
+			}
+			<-tick.C
+		}
+	}()
+	do()
+	slow, err := p.admin.SlowLogGet(ctx, 1000).Result()
+	cancel()
+	<-done
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, s := range slow {
+		command = max(command, s.Duration)
+	}
+	return ping, command
+}
+
+// processed is how long this process has computed. Unlike the time that passes, it
+// does not depend on who else does.
+func processed(b *testing.B) time.Duration {
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
+}
+
+// BenchmarkPublish publishes all and loads all, then the change of one row. The last
+// snapshots are retired with every publish. -cpu-ms is time of the processor, of all
+// goroutines; -ping-ms the longest answer to a PING meanwhile, and -command-ms the
+// longest that Redis did nothing but one command.
 func BenchmarkPublish(b *testing.B) {
-	for _, n := range []int{1_000, 1_000_000, 10_000_000} {
+	for _, n := range []int{1_000, 5_000, 1_000_000, 10_000_000} {
 		if n > 1_000_000 && !*largest {
 			continue
 		}
@@ -407,12 +458,16 @@ func BenchmarkPublish(b *testing.B) {
 			base := numbered(b, n)
 			changed := oneRowMore(b, base, n, 2)
 			measure := func(name string, do func()) {
+				runtime.GC()
 				in, out, commands := p.traffic(b)
-				begin := time.Now()
-				do()
-				took := time.Since(begin)
+				begin, computed := time.Now(), processed(b)
+				ping, command := p.blocked(b, do)
+				took, computed := time.Since(begin), processed(b)-computed
 				in2, out2, commands2 := p.traffic(b)
 				b.ReportMetric(took.Seconds()*1000, name+"-ms")
+				b.ReportMetric(computed.Seconds()*1000, name+"-cpu-ms")
+				b.ReportMetric(ping.Seconds()*1000, name+"-ping-ms")
+				b.ReportMetric(command.Seconds()*1000, name+"-command-ms")
 				b.ReportMetric(float64(in2-in)/1e6, name+"-MB-in")
 				b.ReportMetric(float64(out2-out)/1e6, name+"-MB-out")
 				b.ReportMetric(float64(commands2-commands), name+"-commands")
@@ -421,8 +476,10 @@ func BenchmarkPublish(b *testing.B) {
 			for b.Loop() {
 				p.admin.FlushAll(b.Context())
 				publisher, reader := newPublisher(b, p.Options), newReader(b, p.Options)
+				publisher.Keep = 1
 				var s *screen.Snapshot
 				var state *State
+				var index *screen.Index
 				must := func(err error) {
 					if err != nil {
 						b.Fatal(err)
@@ -431,8 +488,10 @@ func BenchmarkPublish(b *testing.B) {
 				var err error
 				measure("publish", func() { s, err = publisher.Publish(b.Context(), screen.Empty(), base, nil); must(err) })
 				measure("load", func() { state, err = reader.Load(b.Context()); must(err) })
+				measure("index", func() { index = screen.NewIndex(state.Snapshot) })
 				measure("row-publish", func() { _, err = publisher.Publish(b.Context(), s, changed, nil); must(err) })
-				measure("row-load", func() { _, err = reader.refresh(b.Context(), state); must(err) })
+				measure("row-load", func() { state, err = reader.refresh(b.Context(), state); must(err) })
+				measure("row-index", func() { index = index.Next(state.Snapshot) })
 			}
 		})
 	}
