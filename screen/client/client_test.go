@@ -44,7 +44,7 @@ func connect(t *testing.T) (*server.Server, *client.Client) {
 	g := srv.GRPC()
 	served := make(chan error, 1)
 	go func() { served <- g.Serve(listener) }()
-	c, err := client.New(listener.Addr().String())
+	c, err := client.New([]string{listener.Addr().String()}, client.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
