@@ -101,7 +101,21 @@ func Batches[T any](ctx context.Context, s Screener, req *pb.ScreenAddressesRequ
 				<-p.done // so that nothing goes on behind the caller's back
 			}
 		}()
-		begin := func(batch *Batch[T]) {
+		// deliver yields the batch that is next and reports whether to go on.
+		deliver := func() bool {
+			p := queue[0]
+			queue = queue[1:]
+			if err := <-p.done; err != nil {
+				yield(nil, &InterruptedError{p.batch.First, err})
+				return false
+			}
+			return yield(p.batch, nil)
+		}
+		// begin screens a batch, when there is room for it, and reports whether to go on.
+		begin := func(batch *Batch[T]) bool {
+			if len(queue) == o.Parallel && !deliver() {
+				return false
+			}
 			p := pending{batch, make(chan error, 1)}
 			queue = append(queue, p)
 			part := without(req)
@@ -114,16 +128,7 @@ func Batches[T any](ctx context.Context, s Screener, req *pb.ScreenAddressesRequ
 				batch.Response, err = screenPatiently(ctx, s, part, o.Patience, &started)
 				p.done <- err
 			}()
-		}
-		// deliver yields the batch that is next and reports whether to go on.
-		deliver := func() bool {
-			p := queue[0]
-			queue = queue[1:]
-			if err := <-p.done; err != nil {
-				yield(nil, &InterruptedError{p.batch.First, err})
-				return false
-			}
-			return yield(p.batch, nil)
+			return true
 		}
 		batch := &Batch[T]{}
 		for item := range items {
@@ -131,14 +136,13 @@ func Batches[T any](ctx context.Context, s Screener, req *pb.ScreenAddressesRequ
 			if len(batch.Items) < o.Size {
 				continue
 			}
-			if len(queue) == o.Parallel && !deliver() {
+			if !begin(batch) {
 				return
 			}
-			begin(batch)
 			batch = &Batch[T]{First: batch.First + len(batch.Items), Items: make([]T, 0, o.Size)}
 		}
-		if len(batch.Items) > 0 {
-			begin(batch)
+		if len(batch.Items) > 0 && !begin(batch) {
+			return
 		}
 		for len(queue) > 0 {
 			if !deliver() {

@@ -6,7 +6,6 @@ import (
 	"os"
 	"strings"
 	"sync"
-	"time"
 )
 
 // token is a bearer token in a file. It is safe for use by many goroutines.
@@ -14,35 +13,34 @@ type token struct {
 	file   string
 	secure bool // never without TLS
 
-	mu      sync.Mutex // guards what follows
-	changed time.Time  // when the file was written that value is from
-	size    int64
-	value   string
+	mu    sync.Mutex  // guards what follows
+	from  os.FileInfo // file that value is from
+	value string
 }
 
 // read returns the token. Finding out whether the file has changed takes
-// microseconds; what takes its place is best moved there as a whole, with rename.
+// microseconds. A file that is away or half written, because it is being replaced,
+// leaves the token as it was: servers decide how long that is good for.
 func (t *token) read() (string, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	info, err := os.Stat(t.file)
-	if err != nil {
-		return "", fmt.Errorf("token: %w", err)
-	}
-	if t.value != "" && info.ModTime().Equal(t.changed) && info.Size() == t.size {
+	if err == nil && t.from != nil && os.SameFile(info, t.from) && info.ModTime().Equal(t.from.ModTime()) && info.Size() == t.from.Size() {
 		return t.value, nil
 	}
 	text, err := os.ReadFile(t.file)
-	if err != nil {
+	value := strings.TrimSpace(string(text))
+	if err == nil && (value == "" || strings.ContainsFunc(value, func(r rune) bool { return r <= ' ' || r > '~' })) {
+		// What a header cannot carry is not quoted: it may be most of a secret.
+		err = fmt.Errorf("%s does not hold one word of printable ASCII characters", t.file)
+	}
+	switch {
+	case err == nil:
+		t.from, t.value = info, value
+	case t.value == "":
 		return "", fmt.Errorf("token: %w", err)
 	}
-	value := strings.TrimSpace(string(text))
-	// What a header cannot carry is not named: it may be most of a secret.
-	if value == "" || strings.ContainsFunc(value, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return "", fmt.Errorf("token: %s does not hold one line of printable ASCII characters", t.file)
-	}
-	t.value, t.changed, t.size = value, info.ModTime(), info.Size()
-	return value, nil
+	return t.value, nil
 }
 
 // GetRequestMetadata implements credentials.PerRPCCredentials.
