@@ -272,7 +272,7 @@ func TestServerHangs(t *testing.T) {
 		<-ctx.Done()
 		return nil, ctx.Err()
 	})
-	c := open(t, client.Options{Timeout: 1500 * time.Millisecond}, slow, fast)
+	c := open(t, client.Options{Timeout: 4 * time.Second}, slow, fast)
 	wait(t, "both servers are asked", func() bool { wantRight(t, c); return slow.calls.Load() > 0 && fast.calls.Load() > 0 })
 	// The only server has all the time there is, and is asked once.
 	c = open(t, client.Options{Timeout: 200 * time.Millisecond}, slow)
@@ -448,7 +448,15 @@ func TestScreenAllOverServersThatDiffer(t *testing.T) {
 func TestScreenAllWhileOneServerIsBehind(t *testing.T) {
 	const n = client.MaxAddresses + 1
 	behind, ahead := start(t, 1, ""), start(t, 2, "")
-	c := open(t, client.Options{Timeout: time.Second}, behind, ahead) // no server waits for longer
+	behind.answers(func(ctx context.Context, req any, next grpc.UnaryHandler) (any, error) {
+		if r := req.(*pb.ScreenAddressesRequest); r.Snapshot > 1 || r.MinSnapshot > 1 {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(ctx, 150*time.Millisecond) // so that it waits for less than two seconds
+			defer cancel()
+		}
+		return next(ctx, req)
+	})
+	c := open(t, client.Options{}, behind, ahead)
 	wait(t, "both servers are asked", func() bool { wantRight(t, c); return behind.calls.Load() > 0 && ahead.calls.Load() > 0 })
 	res, err := client.ScreenAll(t.Context(), c, &pb.ScreenAddressesRequest{Addresses: addresses(n, n-1)})
 	if err != nil {
