@@ -24,6 +24,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/stats"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
 
@@ -248,7 +249,8 @@ func TestServersDie(t *testing.T) {
 // gRPC is concerned: this package repeats it.
 func TestAnswerCutOff(t *testing.T) {
 	a, b := start(t, 1, ""), start(t, 1, "")
-	c := open(t, client.Options{}, a, b)
+	begun := headers(make(chan struct{}, 10))
+	c := open(t, client.Options{Dial: []grpc.DialOption{grpc.WithStatsHandler(begun)}}, a, b)
 	for _, h := range []*host{a, b} {
 		h.answers(func(ctx context.Context, req any, next grpc.UnaryHandler) (any, error) {
 			if a.calls.Load()+b.calls.Load() > 1 {
@@ -257,6 +259,7 @@ func TestAnswerCutOff(t *testing.T) {
 			if err := grpc.SendHeader(ctx, metadata.Pairs("a", "b")); err != nil {
 				return nil, err
 			}
+			<-begun
 			go h.grpc.Stop()
 			<-ctx.Done()
 			return nil, ctx.Err()
@@ -264,6 +267,24 @@ func TestAnswerCutOff(t *testing.T) {
 	}
 	wantRight(t, c)
 }
+
+// headers tells when the beginning of an answer to ScreenAddresses has come.
+type headers chan struct{}
+
+type screens struct{} // marks the contexts of those calls
+
+func (headers) TagRPC(ctx context.Context, info *stats.RPCTagInfo) context.Context {
+	return context.WithValue(ctx, screens{}, info.FullMethodName == pb.ScreeningService_ScreenAddresses_FullMethodName)
+}
+
+func (h headers) HandleRPC(ctx context.Context, s stats.RPCStats) {
+	if _, ok := s.(*stats.InHeader); ok && ctx.Value(screens{}) == true {
+		h <- struct{}{}
+	}
+}
+
+func (headers) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context { return ctx }
+func (headers) HandleConn(context.Context, stats.ConnStats)                       {}
 
 // A server that hangs costs a part of the deadline, not the call.
 func TestServerHangs(t *testing.T) {
