@@ -103,7 +103,8 @@ func (c *channel) try(ctx context.Context, conn *grpc.ClientConn, left int, meth
 	}
 	err := conn.Invoke(part, method, req, res, opts...)
 	if err != nil {
-		if part.Err() != nil && ctx.Err() == nil {
+		// The server may find out before this side does.
+		if over := part.Err() != nil || status.Code(err) == codes.DeadlineExceeded; over && part != ctx && ctx.Err() == nil {
 			return triedError{err}
 		}
 		return err
