@@ -29,9 +29,24 @@ const (
 )
 
 type serverFlags struct {
-	Server  string        `default:"127.0.0.1:50051" help:"Server to ask, HOST:PORT."`
-	Timeout time.Duration `default:"30s" help:"How long one request may take."`
+	Server  []string      `default:"127.0.0.1:50051" help:"Server to ask, HOST:PORT; or several of one installation, separated by commas or by repeating the flag: those that are ready are asked in turn, and another one when one fails. dns:///NAME:PORT asks all that a name stands for."`
+	Timeout time.Duration `default:"30s" help:"How long one request may take, its repeats on other servers included."`
 }
+
+// client returns a client of the servers.
+func (f *serverFlags) client() (*client.Client, error) {
+	if f.Timeout <= 0 {
+		return nil, usagef("--timeout wants a positive duration")
+	}
+	cl, err := client.New(f.Server, client.Options{Timeout: f.Timeout, UserAgent: "walletscreen"})
+	if err != nil {
+		return nil, usagef("--server: %v", err)
+	}
+	return cl, nil
+}
+
+// servers names them for people.
+func (f *serverFlags) servers() string { return strings.Join(f.Server, ", ") }
 
 type checkCmd struct {
 	Addresses []string `arg:"" optional:"" name:"address" help:"Addresses to screen. A single - reads them from standard input, one a line, as they stand there."`
@@ -89,9 +104,6 @@ func (c *checkCmd) Run(ctx context.Context, s std) error {
 	if err != nil {
 		return c.explain(err)
 	}
-	if len(res.Results) != len(addresses) {
-		return fmt.Errorf("the server answered %d addresses with %d results", len(addresses), len(res.Results))
-	}
 	out := bufio.NewWriter(s.out)
 	switch c.Format {
 	case "json":
@@ -124,8 +136,8 @@ func (c *checkCmd) validate() error {
 		return usagef("--file writes CSV, not %s", c.Format)
 	case c.Snapshot == "" && len(c.VerifyKey) > 0:
 		return usagef("--verify-key belongs to --snapshot: a server verifies what it serves by a --verify-key of its own")
-	case c.MaxListAge < 0 || c.Timeout <= 0:
-		return usagef("--within and --timeout want positive durations")
+	case c.MaxListAge < 0:
+		return usagef("--within wants a positive duration")
 	}
 	return nil
 }
@@ -160,33 +172,21 @@ func (c *checkCmd) screener(ctx context.Context) (client.Screener, func(), error
 			return nil, nil, err
 		}
 	default:
-		cl, err := client.New(c.Server)
+		cl, err := c.client()
 		if err != nil {
-			return nil, nil, usagef("%v", err)
+			return nil, nil, err
 		}
-		return timed{cl, c.Timeout}, func() { cl.Close() }, nil
+		return cl, func() { cl.Close() }, nil
 	}
 	srv := server.New(server.Config{Version: version()})
 	srv.Swap(state)
 	return srv, func() {}, nil
 }
 
-// timed bounds each request.
-type timed struct {
-	client.Screener
-	timeout time.Duration
-}
-
-func (s timed) ScreenAddresses(ctx context.Context, req *pb.ScreenAddressesRequest) (*pb.ScreenAddressesResponse, error) {
-	ctx, cancel := context.WithTimeout(ctx, s.timeout)
-	defer cancel()
-	return s.Screener.ScreenAddresses(ctx, req)
-}
-
 // explain adds what a person can do about an error of a call.
 func (c *checkCmd) explain(err error) error {
 	if c.Snapshot == "" && c.List == "" {
-		return explainCall(c.Server, err)
+		return explainCall(c.servers(), err)
 	}
 	return errors.New(status.Convert(err).Message())
 }

@@ -18,9 +18,6 @@ import (
 	"walletscreen/screen/client"
 )
 
-// fileBatch is how many rows are screened in one request.
-const fileBatch = client.MaxAddresses
-
 const byteOrderMark = "\ufeff"
 
 // checkFile screens a column of a CSV file and writes every row with the answer
@@ -36,14 +33,14 @@ func (c *checkCmd) checkFile(ctx context.Context, screener client.Screener, s st
 		return err
 	}
 	counted := progressbar.NewReader(in, bar)
-	text := bufio.NewReaderSize(&counted, 1<<20)
+	buffer := bufio.NewReaderSize(&counted, 1<<20)
 	// Spreadsheets begin "CSV UTF-8" with a byte order mark, and want it back.
 	mark := ""
-	if head, _ := text.Peek(len(byteOrderMark)); string(head) == byteOrderMark {
+	if head, _ := buffer.Peek(len(byteOrderMark)); string(head) == byteOrderMark {
 		mark = byteOrderMark
-		_, _ = text.Discard(len(byteOrderMark))
+		_, _ = buffer.Discard(len(byteOrderMark))
 	}
-	rows := csv.NewReader(text)
+	rows := csv.NewReader(buffer)
 	header, err := rows.Read()
 	if err == io.EOF {
 		return fmt.Errorf("%s is empty, want a header row", c.File)
@@ -74,23 +71,37 @@ func (c *checkCmd) checkFile(ctx context.Context, screener client.Screener, s st
 	if err := out.Write(append(header, answerColumns...)); err != nil {
 		return err
 	}
-	f := fileRun{c: c, screener: screener, out: out, column: column}
-	for {
-		row, err := rows.Read()
-		if err != nil && err != io.EOF {
-			return fmt.Errorf("%s: %w", c.File, err)
-		}
-		if row != nil {
-			f.rows = append(f.rows, row)
-		}
-		if len(f.rows) == fileBatch || err == io.EOF {
-			if err := f.flush(ctx); err != nil {
-				return err
+	f := fileRun{out: out, column: column}
+	var unread error // why the rows ended, if not because the file did
+	source := func(yield func([]string) bool) {
+		for {
+			row, err := rows.Read()
+			if err == io.EOF {
+				return
+			}
+			if err != nil {
+				unread = fmt.Errorf("%s: %w", c.File, err)
+				return
+			}
+			if !yield(row) {
+				return
 			}
 		}
-		if err == io.EOF {
-			break
+	}
+	text := func(row []string) string { return row[column] }
+	for batch, err := range client.Batches(ctx, screener, c.request(), source, text, client.BatchOptions{}) {
+		if err != nil {
+			if interrupted, ok := errors.AsType[*client.InterruptedError](err); ok {
+				err = fmt.Errorf("after %d rows: %w", interrupted.Answered, c.explain(interrupted.Err))
+			}
+			return err
 		}
+		if err := f.write(batch.Items, batch.Response); err != nil {
+			return err
+		}
+	}
+	if unread != nil {
+		return unread
 	}
 	out.Flush()
 	if err := errors.Join(out.Error(), buffered.Flush(), tmp.Sync(), tmp.Close()); err != nil {
@@ -120,13 +131,10 @@ func progress(in *os.File, w io.Writer) (*progressbar.ProgressBar, error) {
 	return progressbar.DefaultBytes(info.Size(), "screening"), nil
 }
 
-// fileRun screens the rows of one file, batch by batch.
+// fileRun writes the answers for the rows of one file.
 type fileRun struct {
-	c        *checkCmd
-	screener client.Screener
-	out      *csv.Writer
-	column   int
-	rows     [][]string // not screened yet
+	out    *csv.Writer
+	column int
 
 	total    int
 	verdicts [6]int
@@ -134,34 +142,20 @@ type fileRun struct {
 	last     *pb.ScreenAddressesResponse
 }
 
-func (f *fileRun) flush(ctx context.Context) error {
-	if len(f.rows) == 0 {
-		return nil
-	}
-	req := f.c.request()
-	for _, row := range f.rows {
-		req.Addresses = append(req.Addresses, row[f.column])
-	}
-	res, err := f.screener.ScreenAddresses(ctx, req)
-	if err != nil {
-		return f.c.explain(err)
-	}
-	if len(res.Results) != len(f.rows) {
-		return fmt.Errorf("the server answered %d addresses with %d results", len(f.rows), len(res.Results))
-	}
+func (f *fileRun) write(rows [][]string, res *pb.ScreenAddressesResponse) error {
 	for i, r := range res.Results {
-		row := f.rows[i]
+		row := rows[i]
 		row[f.column] = shown(row[f.column], r.Reason)
 		if err := f.out.Write(append(row, answerFields(r, res)...)); err != nil {
 			return fmt.Errorf("--out: %w", err)
 		}
-		if int(r.Verdict) < len(f.verdicts) {
+		if v := int(r.Verdict); v >= 0 && v < len(f.verdicts) {
 			f.verdicts[r.Verdict]++
 		}
 	}
 	f.worst.add(res.Results)
-	f.total += len(f.rows)
-	f.rows, f.last = f.rows[:0], res
+	f.total += len(rows)
+	f.last = res
 	return nil
 }
 

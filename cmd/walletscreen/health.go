@@ -20,9 +20,9 @@ func (healthCmd) Help() string {
 }
 
 func (c *healthCmd) Run(ctx context.Context, s std) error {
-	cl, err := client.New(c.Server)
+	cl, err := client.New([]string{c.Server}, client.Options{UserAgent: "walletscreen"})
 	if err != nil {
-		return usagef("%v", err)
+		return usagef("--server: %v", err)
 	}
 	defer cl.Close()
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)

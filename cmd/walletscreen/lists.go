@@ -8,7 +8,6 @@ import (
 	"time"
 
 	pb "walletscreen/proto/walletscreen/v1"
-	"walletscreen/screen/client"
 )
 
 type listsCmd struct {
@@ -26,16 +25,14 @@ func (c *listsCmd) Run(ctx context.Context, s std) error {
 		writeKnown(s.out)
 		return nil
 	}
-	cl, err := client.New(c.Server)
+	cl, err := c.client()
 	if err != nil {
-		return usagef("%v", err)
+		return err
 	}
 	defer cl.Close()
-	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
-	defer cancel()
 	res, err := cl.GetSnapshot(ctx)
 	if err != nil {
-		return explainCall(c.Server, err)
+		return explainCall(c.servers(), err)
 	}
 	if c.Format == "json" {
 		return writeJSON(s.out, res)

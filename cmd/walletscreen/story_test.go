@@ -137,7 +137,7 @@ func load(t *testing.T, redis, document string, args ...string) {
 
 func dial(t *testing.T, addr string) *client.Client {
 	t.Helper()
-	c, err := client.New(addr)
+	c, err := client.New([]string{addr}, client.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,7 +20,7 @@ import (
 const listed = "0x098B716B8Aaf21512996dC57EB0615e2383E2f96"
 
 // snapshot is a snapshot of one listing under a number.
-func snapshot(t *testing.T, sequence uint64) *screen.Snapshot {
+func snapshot(t testing.TB, sequence uint64) *screen.Snapshot {
 	t.Helper()
 	list := screen.List{ID: "us-ofac-sdn", Kind: screen.KindDesignation}
 	s, _, err := screen.Empty().Merge(list, &screen.Publication{
@@ -44,7 +44,7 @@ func connect(t *testing.T) (*server.Server, *client.Client) {
 	g := srv.GRPC()
 	served := make(chan error, 1)
 	go func() { served <- g.Serve(listener) }()
-	c, err := client.New(listener.Addr().String())
+	c, err := client.New([]string{listener.Addr().String()}, client.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
