@@ -29,7 +29,8 @@ const (
 )
 
 type serverFlags struct {
-	Server  string        `default:"127.0.0.1:50051" help:"Server to ask, HOST:PORT."`
+	connectFlags `embed:""`
+
 	Timeout time.Duration `default:"30s" help:"How long one request may take."`
 }
 
@@ -155,9 +156,9 @@ func (c *checkCmd) screener(ctx context.Context) (client.Screener, func(), error
 			return nil, nil, err
 		}
 	default:
-		cl, err := client.New(c.Server)
+		cl, err := c.connect()
 		if err != nil {
-			return nil, nil, usagef("%v", err)
+			return nil, nil, err
 		}
 		return timed{cl, c.Timeout}, func() { cl.Close() }, nil
 	}

@@ -5,12 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"walletscreen/screen/client"
 )
 
 type healthCmd struct {
-	Server  string        `default:"127.0.0.1:50051" help:"Server to ask, HOST:PORT."`
+	connectFlags `embed:""`
+
 	Timeout time.Duration `default:"1s" help:"How long to wait for an answer."`
 }
 
@@ -20,9 +19,9 @@ func (healthCmd) Help() string {
 }
 
 func (c *healthCmd) Run(ctx context.Context, s std) error {
-	cl, err := client.New(c.Server)
+	cl, err := c.connect()
 	if err != nil {
-		return usagef("%v", err)
+		return err
 	}
 	defer cl.Close()
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)

@@ -57,8 +57,12 @@ var rooms = []room{
 	{path: "screen/store/storetest"},
 	{
 		path:   "screen/server",
-		ours:   []string{"proto/walletscreen/v1", "screen", "screen/address", "screen/wire"},
+		ours:   []string{"proto/walletscreen/v1", "screen", "screen/address", "screen/server/access", "screen/wire"},
 		others: append([]string{"google.golang.org/genproto/googleapis/rpc", "github.com/prometheus/client_golang"}, grpcAndProto...),
+	},
+	{
+		path:   "screen/server/access",
+		others: []string{"google.golang.org/grpc", "github.com/goccy/go-yaml", "github.com/prometheus/client_golang", "golang.org/x/time"},
 	},
 	{
 		path:   "screen/client",
@@ -101,7 +105,7 @@ var rooms = []room{
 		path: "cmd/walletscreen",
 		ours: []string{
 			"proto/walletscreen/v1",
-			"screen", "screen/address", "screen/client", "screen/server", "screen/store", "screen/wire",
+			"screen", "screen/address", "screen/client", "screen/server", "screen/server/access", "screen/store", "screen/wire",
 			"loader", "loader/builtin", "loader/fetch",
 		},
 		others: append([]string{

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	pb "walletscreen/proto/walletscreen/v1"
-	"walletscreen/screen/client"
 )
 
 type listsCmd struct {
@@ -26,9 +25,9 @@ func (c *listsCmd) Run(ctx context.Context, s std) error {
 		writeKnown(s.out)
 		return nil
 	}
-	cl, err := client.New(c.Server)
+	cl, err := c.connect()
 	if err != nil {
-		return usagef("%v", err)
+		return err
 	}
 	defer cl.Close()
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)

@@ -8,6 +8,7 @@
 //	walletscreen lists     tells what is loaded and how old it is
 //	walletscreen snapshot  lists, compares, exports, verifies, rolls back and pins snapshots
 //	walletscreen health    exits 0 when a server can answer correctly now
+//	walletscreen token     makes the bearer tokens that callers of a server show
 //
 // Every flag but --help and --version has an environment variable, WALLETSCREEN_
 // and its name in capitals, and all but those and --config have a key of their
@@ -49,6 +50,7 @@ type cli struct {
 	Lists    listsCmd    `cmd:"" help:"Tell what a server has loaded and how old it is."`
 	Snapshot snapshotCmd `cmd:"" help:"List, compare, export, verify, roll back and pin the snapshots that Redis keeps."`
 	Health   healthCmd   `cmd:"" help:"Exit 0 when a server can answer correctly now."`
+	Token    tokenCmd    `cmd:"" help:"Make the bearer tokens that callers of a server show."`
 }
 
 // std is what a command reads and writes.
