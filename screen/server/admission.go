@@ -151,8 +151,14 @@ func (a *admission) admit(ctx context.Context, info *tap.Info) (_ context.Contex
 		m = method{need: access.Known, stream: true} // gRPC answers UNIMPLEMENTED
 	}
 	c := &call{Context: ctx, admission: a, method: m, conn: connectionOf(ctx)}
+	if c.conn != nil {
+		c.conn.calls.Add(1)
+	}
 	c.shown = access.Read(ctx, info.Header["authorization"])
 	if c.caller, err = a.cfg.Access.Authorize(c.shown, m.need); err != nil {
+		if c.conn != nil {
+			c.conn.waste()
+		}
 		return a.refuse(c, a.unauthorized(ctx, err))
 	}
 	if m.need != access.Anyone {
@@ -274,6 +280,9 @@ func (c *call) arrivedWhole() {
 func (a *admission) over(c *call, arrived bool) {
 	if !arrived {
 		c.arrivedWhole()
+		if c.conn != nil {
+			c.conn.waste()
+		}
 	}
 	if c.method.need != access.Anyone {
 		a.calls.Add(-1)

@@ -67,6 +67,9 @@ const (
 	// closePause is left between two connections that are closed for what they
 	// hold, for what the first one held to be freed.
 	closePause = 20 * time.Millisecond
+	// wasteful is from how many calls on that came to nothing a connection is
+	// closed, if they are most of its calls.
+	wasteful = 200
 )
 
 // connections are those of a server that are open.
@@ -145,6 +148,8 @@ type connection struct {
 	receiving atomic.Int64 // calls whose request has not arrived as a whole
 	read      atomic.Int64 // bytes that came
 	quiet     atomic.Int64 // what read was when receiving was last nothing
+	calls     atomic.Int64 // that were ever begun or refused
+	wasted    atomic.Int64 // of these, those refused for their credentials, or given up before their request was there
 
 	mu      sync.Mutex
 	waiting map[*sent]struct{}
@@ -218,6 +223,15 @@ func (c *connection) late(now time.Time) bool {
 		}
 	}
 	return false
+}
+
+// waste notes a call that cost something and came to nothing, and closes a
+// connection that makes little else.
+func (c *connection) waste() {
+	if n := c.wasted.Add(1); n >= wasteful && 2*n > c.calls.Load() {
+		c.all.count("wasteful")
+		c.Close()
+	}
 }
 
 // all returns the open connections.
