@@ -119,8 +119,10 @@ type call struct {
 	conn      *connection // nil without limits on connections
 
 	refusal error                   // if it is only made to be refused
-	cancel  context.CancelCauseFunc // of streams
+	cancel  context.CancelCauseFunc // of streams: gRPC ends it with CANCELLED
+	end     context.CancelCauseFunc // of streams: the handler ends, for that cause
 	forget  func() bool             // stops what waits for the call to end
+	ended   bool                    // by review, which alone uses it
 }
 
 type callKey struct{}
@@ -148,7 +150,7 @@ func (a *admission) admit(ctx context.Context, info *tap.Info) (_ context.Contex
 	defer a.recovered(info.FullMethodName, &err)
 	m, served := a.methods[info.FullMethodName]
 	if !served {
-		m = method{need: access.Known, stream: true} // gRPC answers UNIMPLEMENTED
+		m = method{need: access.Anyone, stream: true} // gRPC answers UNIMPLEMENTED
 	}
 	c := &call{Context: ctx, admission: a, method: m, conn: connectionOf(ctx)}
 	if c.conn != nil {
@@ -356,6 +358,8 @@ func (a *admission) stream(srv any, stream grpc.ServerStream, _ *grpc.StreamServ
 		return errLate
 	}
 	defer a.over(c, true)
+	var ctx context.Context
+	ctx, c.end = context.WithCancelCause(stream.Context())
 	a.mu.Lock()
 	a.streams[c] = struct{}{}
 	a.mu.Unlock()
@@ -363,10 +367,11 @@ func (a *admission) stream(srv any, stream grpc.ServerStream, _ *grpc.StreamServ
 		a.mu.Lock()
 		delete(a.streams, c)
 		a.mu.Unlock()
+		c.end(nil)
 		c.cancel(nil)
 	}()
-	err := next(srv, &bounded{stream, c})
-	if cause := context.Cause(c.Context); cause != nil && status.Code(cause) != codes.Unknown {
+	err := next(srv, &bounded{stream, c, ctx})
+	if cause := context.Cause(ctx); cause != nil && status.Code(cause) != codes.Unknown {
 		return cause // why it was ended, not that it was
 	}
 	return err
@@ -376,6 +381,20 @@ func (a *admission) stream(srv any, stream grpc.ServerStream, _ *grpc.StreamServ
 type bounded struct {
 	grpc.ServerStream
 	call *call
+	ctx  context.Context
+}
+
+// Context ends when the stream does, or is to end.
+func (s *bounded) Context() context.Context { return s.ctx }
+
+// endTime is how long a handler may take to end a stream that is to end, with its
+// cause, before the stream ends without.
+const endTime = time.Second
+
+// finish ends a stream with an error for its client.
+func (c *call) finish(cause error) {
+	c.end(cause)
+	time.AfterFunc(endTime, func() { c.cancel(cause) })
 }
 
 var errIdle = status.Error(codes.DeadlineExceeded, "the stream went without a request for longer than the server allows")
@@ -387,9 +406,24 @@ func (s *bounded) RecvMsg(m any) error {
 		c.conn.receiving.Add(1)
 		defer c.arrivedWhole()
 	}
-	late := time.AfterFunc(c.admission.limits.Idle, func() { c.cancel(errIdle) })
-	err := s.ServerStream.RecvMsg(m)
-	late.Stop()
+	// gRPC's own RecvMsg ends when the stream does, and ends the stream with a
+	// status of its own when its context does.
+	got := make(chan error, 1)
+	go func() { got <- s.ServerStream.RecvMsg(m) }()
+	late := time.NewTimer(c.admission.limits.Idle)
+	defer late.Stop()
+	var err error
+	select {
+	case err = <-got:
+	case <-late.C:
+		c.finish(errIdle)
+		return errIdle
+	case <-s.ctx.Done():
+		if cause := context.Cause(s.ctx); status.Code(cause) != codes.Unknown {
+			return cause
+		}
+		err = <-got
+	}
 	if err != nil {
 		return err
 	}
@@ -409,11 +443,12 @@ func (a *admission) review() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for c := range a.streams {
-		if c.Err() != nil {
+		if c.ended {
 			continue
 		}
 		if _, err := a.cfg.Access.Authorize(c.shown, c.method.need); err != nil {
-			c.cancel(a.unauthorized(c, err))
+			c.ended = true
+			c.finish(a.unauthorized(c, err))
 		}
 	}
 }

@@ -182,6 +182,10 @@ func (c *connection) Close() error {
 	c.mu.Lock()
 	closed := c.closed
 	c.closed = true
+	// gRPC does not give back what it had yet to send.
+	for s := range c.waiting {
+		c.forget(s)
+	}
 	c.mu.Unlock()
 	if closed {
 		return nil
@@ -357,6 +361,11 @@ type sent struct {
 
 func (c *connection) send(data mem.BufferSlice, n int) *sent {
 	s := &sent{c, data, int64(n), time.Now().UnixNano()}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return s
+	}
 	c.sending.Add(s.size)
 	if c.all.sending.Add(s.size) > c.all.limits.Pending {
 		select {
@@ -364,8 +373,6 @@ func (c *connection) send(data mem.BufferSlice, n int) *sent {
 		default:
 		}
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	if c.waiting == nil {
 		c.waiting = map[*sent]struct{}{}
 	}
@@ -382,9 +389,16 @@ func (s *sent) Get(n int) *[]byte {
 // Put is called when the response has left, or never will.
 func (s *sent) Put(*[]byte) {
 	s.data.Free()
-	s.conn.sending.Add(-s.size)
-	s.conn.all.sending.Add(-s.size)
 	s.conn.mu.Lock()
 	defer s.conn.mu.Unlock()
-	delete(s.conn.waiting, s)
+	s.conn.forget(s)
+}
+
+// forget takes a response off the account. c.mu is held.
+func (c *connection) forget(s *sent) {
+	if _, ok := c.waiting[s]; ok {
+		delete(c.waiting, s)
+		c.sending.Add(-s.size)
+		c.all.sending.Add(-s.size)
+	}
 }
