@@ -268,21 +268,28 @@ func (a *admission) arrive(c *call) bool {
 	if !c.forget() {
 		return false
 	}
-	c.arrivedWhole()
 	return true
 }
 
-func (c *call) arrivedWhole() {
-	if c.conn != nil && c.conn.receiving.Add(-1) == 0 {
-		c.conn.quiet.Store(c.conn.read.Load())
+// arrived notes that the next request of the call has arrived as a whole.
+func (c *call) arrived(req any) {
+	if c.conn == nil {
+		return
 	}
+	size := int64(1)
+	if r, ok := req.(*pb.ScreenAddressesRequest); ok {
+		for _, a := range r.GetAddresses() {
+			size += int64(len(a)) + 3
+		}
+	}
+	c.conn.arrived(size)
 }
 
 // over undoes begin.
 func (a *admission) over(c *call, arrived bool) {
 	if !arrived {
-		c.arrivedWhole()
 		if c.conn != nil {
+			c.conn.arrived(0)
 			c.conn.waste()
 		}
 	}
@@ -330,6 +337,7 @@ func (a *admission) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo,
 		return nil, errLate
 	}
 	defer a.over(c, true)
+	c.arrived(req)
 	if c.method.need != access.Anyone {
 		if err := a.taken(c); err != nil {
 			return nil, err
@@ -358,6 +366,7 @@ func (a *admission) stream(srv any, stream grpc.ServerStream, _ *grpc.StreamServ
 		return errLate
 	}
 	defer a.over(c, true)
+	c.arrived(nil)
 	var ctx context.Context
 	ctx, c.end = context.WithCancelCause(stream.Context())
 	a.mu.Lock()
@@ -404,8 +413,13 @@ func (s *bounded) RecvMsg(m any) error {
 	c := s.call
 	if c.conn != nil {
 		c.conn.receiving.Add(1)
-		defer c.arrivedWhole()
 	}
+	arrived := false
+	defer func() {
+		if !arrived && c.conn != nil {
+			c.conn.arrived(0)
+		}
+	}()
 	// gRPC's own RecvMsg ends when the stream does, and ends the stream with a
 	// status of its own when its context does.
 	got := make(chan error, 1)
@@ -427,6 +441,8 @@ func (s *bounded) RecvMsg(m any) error {
 	if err != nil {
 		return err
 	}
+	arrived = true
+	c.arrived(m)
 	return c.admission.charge(c, m)
 }
 
@@ -455,19 +471,22 @@ func (a *admission) review() {
 
 // run keeps the limits that no call keeps for itself, until ctx ends.
 func (a *admission) run(ctx context.Context) {
-	tick := time.NewTicker(readinessTick)
+	tick, often := time.NewTicker(readinessTick), time.NewTicker(tallyPause)
 	defer tick.Stop()
+	defer often.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-a.all.pool.over:
-			a.all.closeLargest(ctx)
+		case <-a.all.over:
+		case <-often.C:
+			a.all.tally()
 		case <-tick.C:
 			a.review()
 			a.all.closeLate()
-			a.all.closeLargest(ctx)
+			a.all.forgive()
 		}
+		a.all.closeLargest(ctx)
 	}
 }
 
@@ -497,6 +516,6 @@ func (h *holdingCollector) Collect(ch chan<- prometheus.Metric) {
 	h.a.all.mu.Unlock()
 	gauge(connectionsDesc, float64(open))
 	gauge(callsDesc, float64(h.a.calls.Load()))
-	gauge(pendingDesc, float64(h.a.all.pool.held.Load()), "requests")
+	gauge(pendingDesc, float64(h.a.all.received.Load()), "requests")
 	gauge(pendingDesc, float64(h.a.all.sending.Load()), "responses")
 }

@@ -345,9 +345,9 @@ func TestSlowReader(t *testing.T) {
 		t.Fatal(err)
 	}
 	deadline := time.Now().Add(time.Minute)
-	for all.sending.Load() != 0 || all.pool.held.Load() != 0 {
+	for all.sending.Load() != 0 || all.received.Load() != 0 {
 		if time.Now().After(deadline) {
-			t.Fatalf("%d bytes still wait to be sent, %d to be read", all.sending.Load(), all.pool.held.Load())
+			t.Fatalf("%d bytes still wait to be sent, %d to be read", all.sending.Load(), all.received.Load())
 		}
 		<-time.After(time.Millisecond)
 	}
@@ -410,14 +410,14 @@ func TestHalfRequests(t *testing.T) {
 		t.Helper()
 		for !holds() {
 			if time.Now().After(deadline) {
-				t.Fatalf("%s: %d bytes are held", what, all.pool.held.Load())
+				t.Fatalf("%s: %d bytes are held", what, all.received.Load())
 			}
 			<-time.After(time.Millisecond)
 		}
 	}
-	reach("half a request is not counted", func() bool { return all.pool.held.Load() >= 30_000 })
+	reach("half a request is not counted", func() bool { return all.received.Load() >= 30_000 })
 	conn.Close()
-	reach("half a request is not given back", func() bool { return all.pool.held.Load() == 0 && g.server.admission.calls.Load() == 0 })
+	reach("half a request is not given back", func() bool { return all.received.Load() == 0 && g.server.admission.calls.Load() == 0 })
 }
 
 // BenchmarkAdmission is a call with one address: without access control, and with

@@ -67,6 +67,14 @@ const (
 	// closePause is left between two connections that are closed for what they
 	// hold, for what the first one held to be freed.
 	closePause = 20 * time.Millisecond
+	// tallyPause is the pause between two looks at what is half received.
+	tallyPause = 100 * time.Millisecond
+	// frames is about what a request takes on the wire beside its message, in
+	// bytes, and an eighth of the message for TLS and frames.
+	frames = 400
+	// forgiven is what a connection may receive a second that no request accounts
+	// for, in bytes.
+	forgiven = 64 << 10
 	// wasteful is from how many calls on that came to nothing a connection is
 	// closed, if they are most of its calls.
 	wasteful = 200
@@ -77,8 +85,9 @@ type connections struct {
 	limits Limits
 	count  func(why string) // counts connections that were refused or closed
 
-	pool    receivePool
-	sending atomic.Int64 // bytes of responses that wait for clients
+	sending  atomic.Int64  // bytes of responses that wait for clients
+	received atomic.Int64  // bytes of requests that have not arrived as a whole, as tally found them
+	over     chan struct{} // told when too many responses wait
 
 	mu      sync.Mutex
 	open    map[*connection]struct{}
@@ -86,9 +95,7 @@ type connections struct {
 }
 
 func newConnections(limits Limits, count func(why string)) *connections {
-	c := &connections{limits: limits, count: count, open: map[*connection]struct{}{}, perHost: map[string]int{}}
-	c.pool = receivePool{pool: mem.DefaultBufferPool(), limit: limits.Pending, over: make(chan struct{}, 1)}
-	return c
+	return &connections{limits: limits, count: count, over: make(chan struct{}, 1), open: map[*connection]struct{}{}, perHost: map[string]int{}}
 }
 
 // Listener bounds the connections of a listener by the server's limits. A server
@@ -147,7 +154,7 @@ type connection struct {
 	sending   atomic.Int64 // bytes of responses that wait for the client
 	receiving atomic.Int64 // calls whose request has not arrived as a whole
 	read      atomic.Int64 // bytes that came
-	quiet     atomic.Int64 // what read was when receiving was last nothing
+	used      atomic.Int64 // of read, what belongs to requests that arrived
 	calls     atomic.Int64 // that were ever begun or refused
 	wasted    atomic.Int64 // of these, those refused for their credentials, or given up before their request was there
 
@@ -268,12 +275,7 @@ func (a *connections) closeLargest(ctx context.Context) {
 		why := "pending-responses"
 		if a.overReceived() {
 			why = "pending-requests"
-			held = func(c *connection) int64 {
-				if c.receiving.Load() == 0 {
-					return 0
-				}
-				return c.read.Load() - c.quiet.Load()
-			}
+			held = (*connection).half
 		}
 		var largest *connection
 		var most int64
@@ -292,38 +294,60 @@ func (a *connections) closeLargest(ctx context.Context) {
 			return
 		case <-time.After(closePause):
 		}
+		a.tally()
 	}
 }
 
-func (a *connections) overReceived() bool { return a.pool.held.Load() > a.limits.Pending }
-func (a *connections) overSent() bool     { return a.sending.Load() > a.limits.Pending }
-
-// receivePool is the pool of the buffers that requests arrive in; it knows how
-// much of them is in use.
-type receivePool struct {
-	pool  mem.BufferPool
-	limit int64
-	over  chan struct{} // told when there is too much
-	held  atomic.Int64
+// tally adds up what is held of requests that have not arrived as a whole. gRPC
+// does not tell when it drops such bytes, so they are what came on a connection
+// less what its requests account for.
+func (a *connections) tally() {
+	var sum int64
+	for _, c := range a.all() {
+		sum += c.half()
+	}
+	a.received.Store(sum)
 }
 
-// Get is mem.BufferPool's.
-func (p *receivePool) Get(n int) *[]byte {
-	buf := p.pool.Get(n)
-	if p.held.Add(int64(cap(*buf))) > p.limit {
-		select {
-		case p.over <- struct{}{}:
-		default:
+// half is how many bytes a connection holds of requests that have not arrived as a
+// whole.
+func (c *connection) half() int64 {
+	if c.receiving.Load() == 0 {
+		return 0
+	}
+	return max(0, c.read.Load()-c.used.Load())
+}
+
+// arrived takes a request of so many bytes off the account, or, with 0, one that
+// will not arrive.
+func (c *connection) arrived(size int64) {
+	if c.receiving.Add(-1) == 0 {
+		c.used.Store(c.read.Load())
+	} else if size > 0 {
+		c.use(size + size/8 + frames)
+	}
+}
+
+// use takes bytes off the account, and never more than came.
+func (c *connection) use(n int64) {
+	for {
+		was := c.used.Load()
+		if c.used.CompareAndSwap(was, min(was+n, c.read.Load())) {
+			return
 		}
 	}
-	return buf
 }
 
-// Put is mem.BufferPool's.
-func (p *receivePool) Put(buf *[]byte) {
-	p.held.Add(-int64(cap(*buf)))
-	p.pool.Put(buf)
+// forgive takes off the account what no request accounts for: pings, windows,
+// requests given up.
+func (a *connections) forgive() {
+	for _, c := range a.all() {
+		c.use(forgiven)
+	}
 }
+
+func (a *connections) overReceived() bool { return a.received.Load() > a.limits.Pending }
+func (a *connections) overSent() bool     { return a.sending.Load() > a.limits.Pending }
 
 // outgoing is a response on its way to the codec.
 type outgoing struct {
@@ -369,7 +393,7 @@ func (c *connection) send(data mem.BufferSlice, n int) *sent {
 	c.sending.Add(s.size)
 	if c.all.sending.Add(s.size) > c.all.limits.Pending {
 		select {
-		case c.all.pool.over <- struct{}{}:
+		case c.all.over <- struct{}{}:
 		default:
 		}
 	}

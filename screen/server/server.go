@@ -17,7 +17,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/experimental"
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
@@ -313,7 +312,6 @@ func (s *Server) GRPC(opts ...grpc.ServerOption) *grpc.Server {
 		grpc.MaxHeaderListSize(maxHeader),
 		grpc.ReadBufferSize(readBuffer),
 		grpc.SharedWriteBuffer(true),
-		experimental.BufferPool(&s.admission.all.pool),
 		grpc.InTapHandle(s.admission.admit),
 		grpc.NumStreamWorkers(16),
 		grpc.ConnectionTimeout(limits.Handshake),
