@@ -37,7 +37,7 @@ type guarded struct {
 	dial   func() *grpc.ClientConn
 }
 
-// entry is a caller of the file, TOKEN standing for the hash of its token.
+// guard starts a server whose callers have an entry each, without name and token.
 func guard(t testing.TB, limits Limits, entries map[string]string, now func() time.Time) *guarded {
 	t.Helper()
 	g := &guarded{file: filepath.Join(t.TempDir(), "callers.yaml"), tokens: map[string]string{}}

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"log/slog"
 	"math/big"
+	"net"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -124,7 +125,7 @@ func TestTokens(t *testing.T) {
 	}
 }
 
-// files writes a file for Config.
+// write writes a file for Config.
 func write(t *testing.T, name, text string) {
 	t.Helper()
 	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
@@ -477,4 +478,108 @@ func TestExpiry(t *testing.T) {
 			t.Errorf("%s before the end: %q, want %q", step.left, got, step.want)
 		}
 	}
+}
+
+// Handshakes over a socket: who is let in, by the authorities as they are now.
+func TestHandshake(t *testing.T) {
+	dir, by, other := t.TempDir(), newSigner(t), newSigner(t)
+	file := func(name string) string { return filepath.Join(dir, name) }
+	cert, key, _ := by.sign(t, func(c *x509.Certificate) { c.DNSNames = []string{"localhost"} })
+	write(t, file("cert"), cert)
+	write(t, file("key"), key)
+	write(t, file("ca"), by.pem)
+	write(t, file("callers"), "callers: [{name: a, certificates: [a.example.org], permissions: [screen]}]\n")
+	clock := func() time.Time { return noon }
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM([]byte(by.pem))
+	pair := func(s *signer, change func(*x509.Certificate)) []tls.Certificate {
+		cert, key, _ := s.sign(t, func(c *x509.Certificate) { c.DNSNames = []string{"a.example.org"}; change(c) })
+		p, err := tls.X509KeyPair([]byte(cert), []byte(key))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return []tls.Certificate{p}
+	}
+	same := func(*x509.Certificate) {}
+	good := pair(by, same)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	// shake returns what the server makes of the handshake, and of the caller.
+	shake := func(c *Control, client *tls.Config) (string, error) {
+		t.Helper()
+		client.Time, client.ServerName, client.NextProtos = clock, "localhost", []string{"h2"}
+		if client.RootCAs == nil {
+			client.RootCAs = roots
+		}
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			conn, err := tls.Dial("tcp", listener.Addr().String(), client)
+			if err == nil {
+				// In TLS 1.3 a client learns of a refusal when it reads.
+				_, _ = conn.Read(make([]byte, 1))
+				conn.Close()
+			}
+		}()
+		conn, err := listener.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, info, err := c.Transport().ServerHandshake(conn)
+		conn.Close()
+		<-done
+		if err != nil {
+			return "", err
+		}
+		caller, err := c.Authorize(Credentials{proof: proofOf(info)}, Screen)
+		if err != nil {
+			return "refused", nil
+		}
+		return caller.Name, nil
+	}
+	for _, test := range []struct {
+		name           string
+		client         *tls.Config
+		alone, callers string // who it is with the authority alone, and with callers; "" for no handshake
+	}{
+		{"good", &tls.Config{Certificates: good}, Anonymous, "a"},
+		{"TLS 1.2", &tls.Config{Certificates: good, MaxVersion: tls.VersionTLS12}, Anonymous, "a"},
+		{"TLS 1.1", &tls.Config{Certificates: good, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}, "", ""},
+		{"no certificate", &tls.Config{}, "", "refused"},
+		{"another authority", &tls.Config{GetClientCertificate: always(pair(other, same))}, "", ""},
+		{"expired", &tls.Config{GetClientCertificate: always(pair(by, func(c *x509.Certificate) { c.NotAfter = noon.Add(-time.Minute) }))}, "", ""},
+		{"a server's only", &tls.Config{GetClientCertificate: always(pair(by, func(c *x509.Certificate) { c.ExtKeyUsage = c.ExtKeyUsage[:1] }))}, "", ""},
+		{"who trusts another authority", &tls.Config{Certificates: good, RootCAs: x509.NewCertPool()}, "", ""},
+	} {
+		for callers, want := range map[string]string{"": test.alone, file("callers"): test.callers} {
+			c, err := Open(Config{Callers: callers, Cert: file("cert"), Key: file("key"), ClientCA: file("ca"), Now: clock})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := shake(c, test.client.Clone()); got != want {
+				t.Errorf("%s, callers %q: %q, %v; want %q", test.name, callers, got, err, want)
+			}
+		}
+	}
+	// Handshakes follow the file of authorities.
+	c, err := Open(Config{Cert: file("cert"), Key: file("key"), ClientCA: file("ca"), Now: clock})
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, file("ca"), other.pem)
+	c.reload(t.Context(), map[string]string{})
+	if got, err := shake(c, &tls.Config{GetClientCertificate: always(good)}); err == nil {
+		t.Errorf("the authority is gone, and its client is %q", got)
+	}
+	if got, err := shake(c, &tls.Config{GetClientCertificate: always(pair(other, same))}); err != nil || got != Anonymous {
+		t.Errorf("a client of the new authority: %q, %v", got, err)
+	}
+}
+
+// always shows a certificate whatever the server asks for.
+func always(pair []tls.Certificate) func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+	return func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &pair[0], nil }
 }
