@@ -29,24 +29,13 @@ const (
 )
 
 type serverFlags struct {
-	Server  []string      `default:"127.0.0.1:50051" help:"Server to ask, HOST:PORT; or several of one installation, separated by commas or by repeating the flag: those that are ready are asked in turn, and another one when one fails. dns:///NAME:PORT asks all that a name stands for."`
+	connectFlags `embed:""`
+
 	Timeout time.Duration `default:"30s" help:"How long one request may take, its repeats on other servers included."`
 }
 
-// client returns a client of the servers.
-func (f *serverFlags) client() (*client.Client, error) {
-	if f.Timeout <= 0 {
-		return nil, usagef("--timeout wants a positive duration")
-	}
-	cl, err := client.New(f.Server, client.Options{Timeout: f.Timeout, UserAgent: "walletscreen"})
-	if err != nil {
-		return nil, usagef("--server: %v", err)
-	}
-	return cl, nil
-}
-
-// servers names them for people.
-func (f *serverFlags) servers() string { return strings.Join(f.Server, ", ") }
+// connect makes a client of the servers.
+func (f *serverFlags) connect() (*client.Client, error) { return f.client(f.Timeout) }
 
 type checkCmd struct {
 	Addresses []string `arg:"" optional:"" name:"address" help:"Addresses to screen. A single - reads them from standard input, one a line, as they stand there."`
@@ -172,7 +161,7 @@ func (c *checkCmd) screener(ctx context.Context) (client.Screener, func(), error
 			return nil, nil, err
 		}
 	default:
-		cl, err := c.client()
+		cl, err := c.connect()
 		if err != nil {
 			return nil, nil, err
 		}

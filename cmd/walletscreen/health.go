@@ -5,12 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"walletscreen/screen/client"
 )
 
 type healthCmd struct {
-	Server  string        `default:"127.0.0.1:50051" help:"Server to ask, HOST:PORT."`
+	connectFlags `embed:""`
+
 	Timeout time.Duration `default:"1s" help:"How long to wait for an answer."`
 }
 
@@ -20,16 +19,19 @@ func (healthCmd) Help() string {
 }
 
 func (c *healthCmd) Run(ctx context.Context, s std) error {
-	cl, err := client.New([]string{c.Server}, client.Options{UserAgent: "walletscreen"})
+	if len(c.Server) != 1 {
+		return usagef("--server: a probe asks one server, and %d are named", len(c.Server))
+	}
+	cl, err := c.client(c.Timeout)
 	if err != nil {
-		return usagef("--server: %v", err)
+		return err
 	}
 	defer cl.Close()
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
 	ready, err := cl.Ready(ctx)
 	if err != nil {
-		return explainCall(c.Server, err)
+		return explainCall(c.servers(), err)
 	}
 	if !ready {
 		return errors.New("not ready: no snapshot is loaded, a list is stale, or the server is stopping")

@@ -58,8 +58,12 @@ var rooms = []room{
 	{path: "screen/store/storetest"},
 	{
 		path:   "screen/server",
-		ours:   []string{"proto/walletscreen/v1", "screen", "screen/address", "screen/signing", "screen/wire"},
+		ours:   []string{"proto/walletscreen/v1", "screen", "screen/address", "screen/server/access", "screen/signing", "screen/wire"},
 		others: append([]string{"google.golang.org/genproto/googleapis/rpc", "github.com/prometheus/client_golang"}, grpcAndProto...),
+	},
+	{
+		path:   "screen/server/access",
+		others: []string{"google.golang.org/grpc", "github.com/goccy/go-yaml", "github.com/prometheus/client_golang", "golang.org/x/time"},
 	},
 	{
 		path:   "screen/client",
@@ -102,7 +106,7 @@ var rooms = []room{
 		path: "cmd/walletscreen",
 		ours: []string{
 			"proto/walletscreen/v1",
-			"screen", "screen/address", "screen/client", "screen/server", "screen/signing", "screen/store", "screen/wire",
+			"screen", "screen/address", "screen/client", "screen/server", "screen/server/access", "screen/signing", "screen/store", "screen/wire",
 			"loader", "loader/builtin", "loader/fetch",
 		},
 		others: append([]string{

@@ -25,7 +25,7 @@ func (c *listsCmd) Run(ctx context.Context, s std) error {
 		writeKnown(s.out)
 		return nil
 	}
-	cl, err := c.client()
+	cl, err := c.connect()
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@
 //	walletscreen snapshot  lists, compares, exports, verifies, signs, rolls back and pins snapshots
 //	walletscreen key       makes and shows keys to sign snapshots with
 //	walletscreen health    exits 0 when a server can answer correctly now
+//	walletscreen token     makes the bearer tokens that callers of a server show
 //
 // Every flag but --help and --version has an environment variable, WALLETSCREEN_
 // and its name in capitals, and all but those and --config have a key of their
@@ -51,6 +52,7 @@ type cli struct {
 	Snapshot snapshotCmd `cmd:"" help:"List, compare, export, verify, sign, roll back and pin the snapshots that Redis keeps."`
 	Key      keyCmd      `cmd:"" help:"Make and show keys to sign snapshots with."`
 	Health   healthCmd   `cmd:"" help:"Exit 0 when a server can answer correctly now."`
+	Token    tokenCmd    `cmd:"" help:"Make the bearer tokens that callers of a server show."`
 }
 
 // std is what a command reads and writes.

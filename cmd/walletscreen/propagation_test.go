@@ -4,9 +4,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"os"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -164,7 +162,7 @@ func TestServingDuringSwaps(t *testing.T) {
 		res, err := c.GetSnapshot(t.Context())
 		return err == nil && res.Snapshot.GetSequence() == 1
 	})
-	whole := peakMemory(t, server)
+	whole := peakMemory(t, server.cmd.Process.Pid)
 
 	addresses := make([]string, 100)
 	for i := range addresses {
@@ -234,17 +232,5 @@ func TestServingDuringSwaps(t *testing.T) {
 			t.Logf("%d requests a second of %d addresses, %s: %s", *swapRate, len(addresses), name, percentiles(took[i]))
 		}
 	}
-	t.Logf("peak memory of the server: %s with the first snapshot, %s after the swaps", whole, peakMemory(t, server))
-}
-
-// peakMemory tells the most memory that a server has had.
-func peakMemory(t testing.TB, s *serving) string {
-	t.Helper()
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
-	if err != nil {
-		return "unknown"
-	}
-	_, peak, _ := strings.Cut(string(status), "VmHWM:")
-	peak, _, _ = strings.Cut(peak, "\n")
-	return strings.TrimSpace(peak)
+	t.Logf("peak memory of the server: %d MiB with the first snapshot, %d MiB after the swaps", whole, peakMemory(t, server.cmd.Process.Pid))
 }

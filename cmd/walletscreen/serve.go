@@ -43,7 +43,7 @@ type storeFlags struct {
 type serveCmd struct {
 	Listen     string        `default:"127.0.0.1:50051" help:"Address to answer gRPC on, HOST:PORT. Port 0 takes a free one."`
 	OpsListen  string        `default:"127.0.0.1:9464" help:"Address for operators, HOST:PORT: /metrics for Prometheus, / for a page about the lists, /debug/pprof/. Empty for none."`
-	Insecure   bool          `help:"Allow addresses other than loopback although nothing encrypts or authenticates the connection."`
+	Insecure   bool          `help:"Allow addresses other than loopback although nothing encrypts or authenticates the connection: for --listen without --tls-cert, and for --ops-listen, which never has TLS."`
 	MaxListAge time.Duration `default:"26h" help:"Time since a list was last compared with its publisher past which it cannot say that something is not listed: the server then is not ready, and answers CANNOT_SCREEN instead of NOT_LISTED. LISTED is still answered. Not enforced on builtin lists."`
 	CacheDir   string        `type:"existingdir" help:"Folder, which is there already, to keep the last good snapshot in, so that the server can start while Redis is down. One server, one folder."`
 	Require    []string      `name:"require-list" placeholder:"LIST" help:"A list without which the server is not ready, and questions that name no lists cannot be answered NOT_LISTED; repeatable. Without it the server answers from whatever lists are loaded."`
@@ -52,6 +52,7 @@ type serveCmd struct {
 
 	Refresh time.Duration `default:"1h" help:"Without --redis: import the lists in this process, at once and then after each such time. 0 turns it off. While publishers cannot be reached the builtin lists are served, loudly."`
 
+	secureFlags `embed:""`
 	importFlags `embed:""`
 	storeFlags  `embed:""`
 	verifyFlags `embed:""`
@@ -71,10 +72,8 @@ func (c *serveCmd) Run(ctx context.Context, s std) error {
 	if err != nil {
 		return err
 	}
-	for _, addr := range []string{c.Listen, c.OpsListen} {
-		if err := allowed(addr, c.Insecure); err != nil {
-			return err
-		}
+	if err := allowed(c.OpsListen, c.Insecure); err != nil {
+		return err
 	}
 	if c.Refresh < 0 || c.Refresh > 0 && c.Refresh < time.Second {
 		return usagef("--refresh is %s, want at least a second, or 0 for never", c.Refresh)
@@ -101,12 +100,19 @@ func (c *serveCmd) Run(ctx context.Context, s std) error {
 	imports.Fetch.Failing = func(err error, pause time.Duration) {
 		log.Warn("a publisher does not answer as it should", "err", err, "next_try_in", pause.Round(time.Millisecond))
 	}
-	if c.Insecure {
+	switch {
+	case c.Insecure && c.TLSCert == "":
 		log.Warn("--insecure: nothing encrypts or authenticates connections", "listen", c.Listen, "ops_listen", c.OpsListen)
+	case c.Insecure:
+		log.Warn("--insecure: nothing encrypts or authenticates connections of operators", "ops_listen", c.OpsListen)
 	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	config := server.Config{MaxListAge: c.MaxListAge, Version: version(), Log: log, Metrics: registry, NotCovered: notCovered()}
+	control, limits, err := c.secure(c.Listen, c.Insecure, registry, log)
+	if err != nil {
+		return err
+	}
+	config := server.Config{Access: control, Limits: limits, MaxListAge: c.MaxListAge, Version: version(), Log: log, Metrics: registry, NotCovered: notCovered()}
 	for _, id := range c.Require {
 		if err := screen.ListID(id).Validate(); err != nil {
 			return usagef("--require-list: %v", err)
@@ -129,6 +135,7 @@ func (c *serveCmd) Run(ctx context.Context, s std) error {
 		return fmt.Errorf("listening: %w", err)
 	}
 	defer listener.Close()
+	group.Go(watchAccess(ctx, control))
 	c.follow(ctx, group, reader, trusted, frozen, srv, registry, log)
 	if c.OpsListen != "" {
 		if err := c.serveOps(ctx, group, srv, registry, log); err != nil {
@@ -143,7 +150,7 @@ func (c *serveCmd) Run(ctx context.Context, s std) error {
 	g := srv.GRPC()
 	group.Go(func() error {
 		// A signal during the start stops the server before it serves.
-		if err := g.Serve(listener); !errors.Is(err, grpc.ErrServerStopped) {
+		if err := g.Serve(srv.Listener(listener)); !errors.Is(err, grpc.ErrServerStopped) {
 			return err
 		}
 		return nil
@@ -170,7 +177,7 @@ func allowed(addr string, insecure bool) error {
 		return nil
 	}
 	return usagef("%q is not a loopback address, and nothing would encrypt or authenticate the connection: "+
-		"listen on 127.0.0.1 behind a proxy that does, or say --insecure", addr)
+		"listen on 127.0.0.1 behind a proxy that does, or say --insecure; for gRPC, give --tls-cert and --tls-key", addr)
 }
 
 // stop lets calls in progress finish, for a while. Health says that the server

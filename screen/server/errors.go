@@ -41,15 +41,24 @@ var failures = map[pb.ErrorReason]struct {
 	pb.ErrorReason_ERROR_REASON_PERMISSION_DENIED:       {code: codes.PermissionDenied},
 	pb.ErrorReason_ERROR_REASON_INTERNAL:                {code: codes.Internal},
 	pb.ErrorReason_ERROR_REASON_NOT_OFFERED:             {code: codes.Unimplemented},
+	pb.ErrorReason_ERROR_REASON_OVERLOADED:              {code: codes.Unavailable, retry: time.Second},
 }
 
 // failure makes the error of a call. metadata is names and values in turn. The
 // message must not contain an address.
 func failure(reason pb.ErrorReason, message string, metadata ...string) error {
-	info := &errdetails.ErrorInfo{
-		Reason: strings.TrimPrefix(reason.String(), "ERROR_REASON_"),
-		Domain: errorDomain,
-	}
+	return failureAfter(reason, failures[reason].retry, message, metadata...)
+}
+
+// reasonName is the name of a reason as an ErrorInfo has it.
+func reasonName(reason pb.ErrorReason) string {
+	return strings.TrimPrefix(reason.String(), "ERROR_REASON_")
+}
+
+// failureAfter is failure with how long to wait before trying again, 0 if that
+// does not help.
+func failureAfter(reason pb.ErrorReason, retry time.Duration, message string, metadata ...string) error {
+	info := &errdetails.ErrorInfo{Reason: reasonName(reason), Domain: errorDomain}
 	for i := 0; i+1 < len(metadata); i += 2 {
 		if info.Metadata == nil {
 			info.Metadata = map[string]string{}
@@ -58,8 +67,8 @@ func failure(reason pb.ErrorReason, message string, metadata ...string) error {
 	}
 	f := failures[reason]
 	details := []protoadapt.MessageV1{info}
-	if f.retry > 0 {
-		details = append(details, &errdetails.RetryInfo{RetryDelay: durationpb.New(f.retry)})
+	if retry > 0 {
+		details = append(details, &errdetails.RetryInfo{RetryDelay: durationpb.New(retry)})
 	}
 	st, err := status.New(f.code, message).WithDetails(details...)
 	if err != nil {

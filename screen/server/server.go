@@ -25,8 +25,8 @@ import (
 
 	pb "walletscreen/proto/walletscreen/v1"
 	"walletscreen/screen"
+	"walletscreen/screen/server/access"
 	"walletscreen/screen/signing"
-	"walletscreen/screen/wire"
 )
 
 // ScreeningService is the name under which health checks ask whether addresses
@@ -41,7 +41,6 @@ const (
 	maxMessage    = 8 << 20                // bytes of a request: MaxAddresses of 512 bytes, and room
 	maxWait       = 2 * time.Second        // for a snapshot asked for that is not served yet
 	answerMargin  = 100 * time.Millisecond // of a call's deadline, left to answer in
-	maxStreams    = 1000                   // calls at a time on one connection
 	readinessTick = time.Second            // how often lists are looked at for their age
 	lastZone      = 12 * time.Hour         // how long after UTC a date ends everywhere
 )
@@ -66,6 +65,11 @@ type Config struct {
 	Log *slog.Logger
 	// Metrics receives the metrics; nil registers none.
 	Metrics prometheus.Registerer
+	// Access says who may call; nil lets everybody do everything. It holds for calls
+	// over gRPC.
+	Access *access.Control
+	// Limits bound what clients can make the server hold.
+	Limits Limits
 }
 
 // An UncoveredList is a list that is known of, and why it is not loaded if it is not.
@@ -82,9 +86,10 @@ type Server struct {
 	pb.UnimplementedScreeningServiceServer
 	pb.UnimplementedListServiceServer
 
-	cfg     Config
-	health  *health.Server
-	metrics *metrics
+	cfg       Config
+	health    *health.Server
+	metrics   *metrics
+	admission *admission
 
 	current atomic.Pointer[served]
 
@@ -132,6 +137,7 @@ func New(cfg Config) *Server {
 	// A new health server says SERVING. "" is liveness and stays so.
 	s.health.SetServingStatus(ScreeningService, healthpb.HealthCheckResponse_NOT_SERVING)
 	s.metrics = newMetrics(s, cfg.Metrics)
+	s.admission = newAdmission(&s.cfg, s.recovered)
 	return s
 }
 
@@ -275,8 +281,10 @@ func (s *Server) Ready() bool {
 	return s.ready && !s.draining
 }
 
-// Run watches the age of the lists until ctx ends.
+// Run watches the age of the lists, and what clients make the server hold, until
+// ctx ends.
 func (s *Server) Run(ctx context.Context) {
+	go s.admission.run(ctx)
 	tick := time.NewTicker(readinessTick)
 	defer tick.Stop()
 	for {
@@ -299,14 +307,20 @@ func (s *Server) Drain() {
 	s.health.SetServingStatus(ScreeningService, healthpb.HealthCheckResponse_NOT_SERVING)
 }
 
-// GRPC returns a gRPC server with the services, health and reflection on it.
+// GRPC returns a gRPC server with the services, health and reflection on it. It is
+// to serve on a Listener.
 func (s *Server) GRPC(opts ...grpc.ServerOption) *grpc.Server {
+	limits := s.admission.limits
 	opts = append([]grpc.ServerOption{
-		grpc.ForceServerCodecV2(wire.Codec{}),
+		grpc.ForceServerCodecV2(codec{}),
 		grpc.MaxRecvMsgSize(maxMessage),
-		grpc.MaxConcurrentStreams(maxStreams),
+		grpc.MaxConcurrentStreams(uint32(limits.Streams)),
+		grpc.MaxHeaderListSize(maxHeader),
+		grpc.ReadBufferSize(readBuffer),
+		grpc.SharedWriteBuffer(true),
+		grpc.InTapHandle(s.admission.admit),
 		grpc.NumStreamWorkers(16),
-		grpc.ConnectionTimeout(20 * time.Second),
+		grpc.ConnectionTimeout(limits.Handshake),
 		grpc.KeepaliveParams(keepalive.ServerParameters{
 			MaxConnectionIdle: 15 * time.Minute,
 			// Clients connect again now and then, so that balancing works.
@@ -314,14 +328,18 @@ func (s *Server) GRPC(opts ...grpc.ServerOption) *grpc.Server {
 			Time: time.Minute, Timeout: 20 * time.Second,
 		}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
-		grpc.ChainUnaryInterceptor(s.recoverUnary),
-		grpc.ChainStreamInterceptor(s.recoverStream),
+		grpc.ChainUnaryInterceptor(s.recoverUnary, s.admission.unary),
+		grpc.ChainStreamInterceptor(s.recoverStream, s.admission.stream),
 	}, opts...)
+	if secured := s.cfg.Access.Transport(); secured != nil {
+		opts = append(opts, grpc.Creds(secured))
+	}
 	g := grpc.NewServer(opts...)
 	pb.RegisterScreeningServiceServer(g, s)
 	pb.RegisterListServiceServer(g, s)
 	healthpb.RegisterHealthServer(g, s.health)
 	reflection.Register(g)
+	s.admission.describe(g)
 	return g
 }
 

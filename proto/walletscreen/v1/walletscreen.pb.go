@@ -667,7 +667,10 @@ const (
 	ErrorReason_ERROR_REASON_NOT_READY ErrorReason = 13
 	// ERROR_REASON_SLOW_CONSUMER: the client reads too slowly; resume.
 	ErrorReason_ERROR_REASON_SLOW_CONSUMER ErrorReason = 14
-	// ERROR_REASON_QUOTA_EXCEEDED: over the caller's quota. Try again later.
+	// ERROR_REASON_QUOTA_EXCEEDED: over the caller's quota of addresses. Metadata:
+	// "addresses", "addresses_per_second", "burst". Try again after the delay of the
+	// RetryInfo. Without one the request is larger than the burst and will never be
+	// answered: send smaller ones.
 	ErrorReason_ERROR_REASON_QUOTA_EXCEEDED ErrorReason = 15
 	// ERROR_REASON_UNAUTHENTICATED: no valid credentials.
 	ErrorReason_ERROR_REASON_UNAUTHENTICATED ErrorReason = 16
@@ -679,6 +682,9 @@ const (
 	// ERROR_REASON_NOT_OFFERED: this version of the server does not offer the
 	// method yet (UNIMPLEMENTED). Metadata: "method".
 	ErrorReason_ERROR_REASON_NOT_OFFERED ErrorReason = 19
+	// ERROR_REASON_OVERLOADED: the server has as many calls in progress, or holds as
+	// much for clients, as it may. Another server may have room. Try again.
+	ErrorReason_ERROR_REASON_OVERLOADED ErrorReason = 25
 )
 
 // Enum value maps for ErrorReason.
@@ -704,6 +710,7 @@ var (
 		17: "ERROR_REASON_PERMISSION_DENIED",
 		18: "ERROR_REASON_INTERNAL",
 		19: "ERROR_REASON_NOT_OFFERED",
+		25: "ERROR_REASON_OVERLOADED",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":             0,
@@ -726,6 +733,7 @@ var (
 		"ERROR_REASON_PERMISSION_DENIED":       17,
 		"ERROR_REASON_INTERNAL":                18,
 		"ERROR_REASON_NOT_OFFERED":             19,
+		"ERROR_REASON_OVERLOADED":              25,
 	}
 )
 
@@ -3266,7 +3274,7 @@ const file_walletscreen_v1_walletscreen_proto_rawDesc = "" +
 	"\x1fLISTING_CHANGE_TYPE_UNSPECIFIED\x10\x00\x12\x1e\n" +
 	"\x1aLISTING_CHANGE_TYPE_LISTED\x10\x01\x12 \n" +
 	"\x1cLISTING_CHANGE_TYPE_DELISTED\x10\x02\x12\x1f\n" +
-	"\x1bLISTING_CHANGE_TYPE_AMENDED\x10\x03*\xb6\x05\n" +
+	"\x1bLISTING_CHANGE_TYPE_AMENDED\x10\x03*\xd3\x05\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\x1d\n" +
 	"\x19ERROR_REASON_NO_ADDRESSES\x10\x01\x12#\n" +
@@ -3288,7 +3296,8 @@ const file_walletscreen_v1_walletscreen_proto_rawDesc = "" +
 	"\x1cERROR_REASON_UNAUTHENTICATED\x10\x10\x12\"\n" +
 	"\x1eERROR_REASON_PERMISSION_DENIED\x10\x11\x12\x19\n" +
 	"\x15ERROR_REASON_INTERNAL\x10\x12\x12\x1c\n" +
-	"\x18ERROR_REASON_NOT_OFFERED\x10\x132\xe6\x01\n" +
+	"\x18ERROR_REASON_NOT_OFFERED\x10\x13\x12\x1b\n" +
+	"\x17ERROR_REASON_OVERLOADED\x10\x192\xe6\x01\n" +
 	"\x10ScreeningService\x12d\n" +
 	"\x0fScreenAddresses\x12'.walletscreen.v1.ScreenAddressesRequest\x1a(.walletscreen.v1.ScreenAddressesResponse\x12l\n" +
 	"\x13ScreenAddressStream\x12'.walletscreen.v1.ScreenAddressesRequest\x1a(.walletscreen.v1.ScreenAddressesResponse(\x010\x012\x97\x03\n" +
