@@ -264,11 +264,8 @@ func (a *admission) begin(c *call) {
 
 // arrive says that a call's handler runs now: from here on end ends it. It reports
 // false if the call has ended before.
-func (a *admission) arrive(c *call) bool {
-	if !c.forget() {
-		return false
-	}
-	return true
+func (c *call) arrive() bool {
+	return c.forget()
 }
 
 // arrived notes that the next request of the call has arrived as a whole.
@@ -333,7 +330,7 @@ func (a *admission) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo,
 	if c.refusal != nil {
 		return nil, c.refusal
 	}
-	if !a.arrive(c) {
+	if !c.arrive() {
 		return nil, errLate
 	}
 	defer a.over(c, true)
@@ -362,7 +359,7 @@ func (a *admission) stream(srv any, stream grpc.ServerStream, _ *grpc.StreamServ
 	if c.refusal != nil {
 		return c.refusal
 	}
-	if !a.arrive(c) {
+	if !c.arrive() {
 		return errLate
 	}
 	defer a.over(c, true)

@@ -61,8 +61,7 @@ func (l Limits) withDefaults() Limits {
 const (
 	// maxHeader bounds the headers of a call, in bytes: names, a token, a trace.
 	maxHeader = 16 << 10
-	// readBuffer and a write buffer that idle connections share keep an idle one
-	// small. Longer frames are read past the buffer.
+	// readBuffer keeps an idle connection small. Longer frames are read past the buffer.
 	readBuffer = 4 << 10
 	// closePause is left between two connections that are closed for what they
 	// hold, for what the first one held to be freed.

@@ -317,7 +317,6 @@ func (s *Server) GRPC(opts ...grpc.ServerOption) *grpc.Server {
 		grpc.MaxConcurrentStreams(uint32(limits.Streams)),
 		grpc.MaxHeaderListSize(maxHeader),
 		grpc.ReadBufferSize(readBuffer),
-		grpc.SharedWriteBuffer(true),
 		grpc.InTapHandle(s.admission.admit),
 		grpc.NumStreamWorkers(16),
 		grpc.ConnectionTimeout(limits.Handshake),
