@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"google.golang.org/grpc"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -93,19 +92,4 @@ func roughly(d time.Duration) string {
 		return fmt.Sprintf("%d days", days)
 	}
 	return d.Round(time.Second).String()
-}
-
-// GetAddressHistory is not offered yet.
-func (s *Server) GetAddressHistory(context.Context, *pb.GetAddressHistoryRequest) (*pb.GetAddressHistoryResponse, error) {
-	return nil, notOffered("GetAddressHistory")
-}
-
-// WatchChanges is not offered yet.
-func (s *Server) WatchChanges(*pb.WatchChangesRequest, grpc.ServerStreamingServer[pb.WatchChangesResponse]) error {
-	return notOffered("WatchChanges")
-}
-
-// ExportSnapshot is not offered yet.
-func (s *Server) ExportSnapshot(*pb.ExportSnapshotRequest, grpc.ServerStreamingServer[pb.ExportSnapshotResponse]) error {
-	return notOffered("ExportSnapshot")
 }

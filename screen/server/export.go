@@ -1,0 +1,41 @@
+package server
+
+import (
+	"google.golang.org/grpc"
+
+	pb "walletscreen/proto/walletscreen/v1"
+)
+
+// pieceSize is the size of the pieces of an export, in bytes.
+const pieceSize = 1 << 20
+
+// ExportSnapshot answers as the contract says. The encoding is that of the
+// snapshot in memory; of a piece at a time there is a copy.
+func (s *Server) ExportSnapshot(req *pb.ExportSnapshotRequest, stream grpc.ServerStreamingServer[pb.ExportSnapshotResponse]) error {
+	sv := s.current.Load()
+	if sv == nil {
+		return notReady()
+	}
+	snapshot, ref := sv.Snapshot, sv.ref
+	if req.Snapshot != 0 {
+		sv, h, err := s.exact(stream.Context(), req.Snapshot)
+		switch {
+		case err != nil:
+			return err
+		case h != nil:
+			snapshot, ref = h.snapshot, h.ref
+		default:
+			snapshot, ref = sv.Snapshot, sv.ref
+		}
+	}
+	// An export that has begun is finished while the server drains.
+	out := s.newOutbox(stream, nil)
+	for rest := snapshot.Encoding(); len(rest) > 0; ref = nil {
+		piece := rest[:min(pieceSize, len(rest))]
+		rest = rest[len(piece):]
+		if err := out.put(&pb.ExportSnapshotResponse{Snapshot: ref, Data: piece}); err != nil {
+			return err
+		}
+	}
+	return out.finish()
+}
