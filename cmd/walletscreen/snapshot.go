@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,6 +15,7 @@ import (
 	"time"
 
 	"walletscreen/screen"
+	"walletscreen/screen/client"
 	"walletscreen/screen/store"
 )
 
@@ -242,11 +245,17 @@ type snapshotExportCmd struct {
 	Snapshot string `arg:"" optional:"" help:"Number of the snapshot; the one that is served if none is given."`
 	Out      string `required:"" placeholder:"FILE" help:"File to write, as check --snapshot and diff read it. One that is there is replaced at once."`
 
+	FromServer string `placeholder:"HOST:PORT" help:"Ask this server for the snapshot, in place of Redis."`
+
 	storeFlags `embed:""`
 }
 
 func (c *snapshotExportCmd) Run(ctx context.Context, s std) error {
-	snapshot, err := c.snapshot(ctx, c.Snapshot)
+	load := c.snapshot
+	if c.FromServer != "" {
+		load = c.fromServer
+	}
+	snapshot, err := load(ctx, c.Snapshot)
 	if err != nil {
 		return err
 	}
@@ -264,6 +273,33 @@ func (c *snapshotExportCmd) Run(ctx context.Context, s std) error {
 	}
 	fmt.Fprintf(s.out, "snapshot %d, digest %s, written to %s\n", snapshot.Sequence, snapshot.Digest(), c.Out)
 	return nil
+}
+
+// fromServer exports a snapshot from a server, and verifies it as if it were a file.
+func (c *snapshotExportCmd) fromServer(ctx context.Context, name string) (*screen.Snapshot, error) {
+	sequence, err := strconv.ParseUint(cmp.Or(name, "0"), 10, 64)
+	if err != nil {
+		return nil, usagef("%q is no number of a snapshot", name)
+	}
+	cl, err := client.New(c.FromServer)
+	if err != nil {
+		return nil, usagef("%v", err)
+	}
+	defer cl.Close()
+	var content bytes.Buffer
+	ref, err := cl.ExportSnapshot(ctx, sequence, &content)
+	if err != nil {
+		return nil, explainCall(c.FromServer, err)
+	}
+	digest, err := screen.ParseDigest(ref.GetDigest())
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", c.FromServer, err)
+	}
+	s, err := screen.DecodeVerified(content.Bytes(), digest)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", c.FromServer, err)
+	}
+	return s.Named(ref.GetSequence(), ref.GetCreatedAt().AsTime()), nil
 }
 
 type snapshotVerifyCmd struct {

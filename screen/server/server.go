@@ -136,7 +136,7 @@ func New(cfg Config) *Server {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	s := &Server{cfg: cfg, health: health.NewServer(), swapped: make(chan struct{}), why: noSnapshot, patience: streamPatience}
-	s.shelf, s.watched = newShelf(s), newWatched()
+	s.shelf, s.watched = newShelf(s), newWatched(s, cfg.Metrics)
 	s.drained = make(chan struct{})
 	// A new health server says SERVING. "" is liveness and stays so.
 	s.health.SetServingStatus(ScreeningService, healthpb.HealthCheckResponse_NOT_SERVING)

@@ -80,19 +80,19 @@ func stopping() error {
 // An outbox sends messages that a stream's handler puts in, one at a time, so that
 // the handler is never left waiting for a client that does not read.
 type outbox struct {
+	s        *Server
 	ctx      context.Context
 	messages chan any
 	failed   chan error      // what sending ended with
 	stop     <-chan struct{} // closed when nothing more should be sent; nil for never
 	patience *time.Timer
-	wait     time.Duration
 }
 
 // newOutbox begins to send. It ends with the stream.
 func (s *Server) newOutbox(stream grpc.ServerStream, stop <-chan struct{}) *outbox {
 	o := &outbox{
-		ctx: stream.Context(), messages: make(chan any), failed: make(chan error, 1), stop: stop,
-		patience: time.NewTimer(s.patience), wait: s.patience,
+		s: s, ctx: stream.Context(), messages: make(chan any), failed: make(chan error, 1), stop: stop,
+		patience: time.NewTimer(s.patience),
 	}
 	go func() {
 		var err error
@@ -123,7 +123,7 @@ func (o *outbox) send(stream grpc.ServerStream) error {
 // put sends a message when the one before it is on its way. It returns the error
 // to end the stream with when the client takes too long, or is gone.
 func (o *outbox) put(message any) error {
-	o.patience.Reset(o.wait)
+	o.patience.Reset(o.s.patience)
 	select {
 	case o.messages <- message:
 		return nil
@@ -134,24 +134,25 @@ func (o *outbox) put(message any) error {
 	case <-o.stop:
 		return stopping()
 	case <-o.patience.C:
-		return slowConsumer()
+		return o.s.slowConsumer()
 	}
 }
 
 // finish waits until all that was put in is on its way.
 func (o *outbox) finish() error {
 	close(o.messages)
-	o.patience.Reset(o.wait)
+	o.patience.Reset(o.s.patience)
 	select {
 	case err := <-o.failed:
 		return err
 	case <-o.ctx.Done():
 		return status.FromContextError(o.ctx.Err()).Err()
 	case <-o.patience.C:
-		return slowConsumer()
+		return o.s.slowConsumer()
 	}
 }
 
-func slowConsumer() error {
+func (s *Server) slowConsumer() error {
+	s.watched.cut.Inc()
 	return failure(pb.ErrorReason_ERROR_REASON_SLOW_CONSUMER, "the client reads too slowly: resume")
 }

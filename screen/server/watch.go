@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"sync"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protowire"
@@ -86,7 +87,7 @@ func (s *Server) tell(out *outbox, c *changes, lists []screen.ListID, at *step) 
 	var waiting []byte // the last part put aside, which may be the last of all
 	put := func(message wire.Encoded) error {
 		if s.watched.behind(&s.mu, at) > maxBehind {
-			return slowConsumer()
+			return s.slowConsumer()
 		}
 		return out.put(message)
 	}
@@ -116,6 +117,9 @@ type watched struct {
 	catchUps []*catchUp
 
 	compute sync.Mutex // held while changes are computed, so that one are at a time
+
+	computed prometheus.Counter
+	cut      prometheus.Counter
 }
 
 // A step leads to a snapshot.
@@ -134,7 +138,27 @@ type catchUp struct {
 	changes *changes
 }
 
-func newWatched() *watched { return &watched{newest: &step{done: make(chan struct{})}} }
+func newWatched(s *Server, reg prometheus.Registerer) *watched {
+	w := &watched{
+		newest: &step{done: make(chan struct{})},
+		computed: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "walletscreen_changes_computed_total", Help: "Times that the changes between two snapshots were computed for WatchChanges.",
+		}),
+		cut: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "walletscreen_slow_consumers_total", Help: "Streams of WatchChanges and ExportSnapshot that were cut off because the client read too slowly.",
+		}),
+	}
+	if reg != nil {
+		reg.MustRegister(w.computed, w.cut, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "walletscreen_watchers", Help: "Streams of WatchChanges that are open.",
+		}, func() float64 {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			return float64(w.clients)
+		}))
+	}
+	return w
+}
 
 // watch returns what is served and the step that leads there, for one more client.
 func (s *Server) watch() (*served, *step) {
@@ -312,6 +336,7 @@ func headerOf(ref *pb.SnapshotRef) []byte {
 func (s *Server) changes(from *screen.Snapshot, to *served) *changes {
 	s.watched.compute.Lock()
 	defer s.watched.compute.Unlock()
+	s.watched.computed.Inc()
 	c := new(changes)
 	if err := s.safely("WatchChanges", func() { c.encode(from, to) }); err != nil {
 		return &changes{err: err}
