@@ -117,6 +117,7 @@ type watched struct {
 	catchUps []*catchUp
 
 	compute sync.Mutex // held while changes are computed, so that one are at a time
+	largest int        // bytes that changes may take
 
 	computed prometheus.Counter
 	cut      prometheus.Counter
@@ -140,7 +141,8 @@ type catchUp struct {
 
 func newWatched(s *Server, reg prometheus.Registerer) *watched {
 	w := &watched{
-		newest: &step{done: make(chan struct{})},
+		largest: maxChangesSize,
+		newest:  &step{done: make(chan struct{})},
 		computed: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "walletscreen_changes_computed_total", Help: "Times that the changes between two snapshots were computed for WatchChanges.",
 		}),
@@ -338,13 +340,14 @@ func (s *Server) changes(from *screen.Snapshot, to *served) *changes {
 	defer s.watched.compute.Unlock()
 	s.watched.computed.Inc()
 	c := new(changes)
-	if err := s.safely("WatchChanges", func() { c.encode(from, to) }); err != nil {
+	if err := s.safely("WatchChanges", func() { c.encode(from, to, s.watched.largest) }); err != nil {
 		return &changes{err: err}
 	}
 	return c
 }
 
-func (c *changes) encode(from *screen.Snapshot, to *served) {
+// encode sets c, to an error if the messages would take more than largest bytes.
+func (c *changes) encode(from *screen.Snapshot, to *served, largest int) {
 	if to.Snapshot.Sequence <= from.Sequence {
 		c.err = tooOld("the numbers of snapshots began anew: export the snapshot and watch from there", to.Snapshot.Sequence)
 		return
@@ -373,7 +376,7 @@ func (c *changes) encode(from *screen.Snapshot, to *served) {
 		}
 		message = protowire.AppendBytes(protowire.AppendTag(message, changesField, protowire.BytesType), change)
 		count++
-		if size+len(message) > maxChangesSize {
+		if size+len(message) > largest {
 			*c = changes{err: tooOld("the changes are larger than the snapshot is worth: export it and watch from there", to.Snapshot.Sequence)}
 			return
 		}
