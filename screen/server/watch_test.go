@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
@@ -355,21 +356,39 @@ func TestWatchChanges(t *testing.T) {
 // TestSlowWatcher: one that does not read is cut off, whether it waits or falls
 // behind; it delays no swap and nobody else.
 func TestSlowWatcher(t *testing.T) {
-	floods := []*screen.Snapshot{large(t, "even"), large(t, "odd")}
+	var floods []*screen.Snapshot
+	for _, comment := range []string{"x", "y"} {
+		p := party("1")
+		for i := range 20 {
+			p.Addresses = append(p.Addresses, screen.PublishedAddress{Text: fmt.Sprint(i), Comment: strings.Repeat(comment, 10_000)})
+		}
+		floods = append(floods, merged(t, screen.Empty(), sdn, 20251104, "flood", p))
+	}
 	flood := func(n uint64) *screen.Snapshot { return floods[n%2].Named(n, noon) }
 	for _, test := range []struct {
 		name     string
 		patience time.Duration
 		swaps    uint64
 	}{
-		{"does not take a message", time.Second, 2},
-		{"is more than 16 snapshots behind", time.Hour, 20},
+		{"does not take a message", time.Second, 4},
+		{"is more than 16 snapshots behind", time.Hour, 30},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			in := install(t, Config{})
 			in.server.patience = test.patience
 			in.server.Swap(State{Snapshot: published(t).Named(1, noon)})
-			slow, good := in.watch(t, &pb.WatchChangesRequest{}), in.watch(t, &pb.WatchChangesRequest{})
+			// A window that does not grow with what others read.
+			conn, err := grpc.NewClient(in.conn.Target(), grpc.WithTransportCredentials(insecure.NewCredentials()),
+				grpc.WithInitialWindowSize(1<<16), grpc.WithInitialConnWindowSize(1<<16))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			slow, err := pb.NewListServiceClient(conn).WatchChanges(within(t), &pb.WatchChangesRequest{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			good := in.watch(t, &pb.WatchChangesRequest{})
 			next(t, slow)
 			next(t, good)
 			for n := range test.swaps {
@@ -381,7 +400,6 @@ func TestSlowWatcher(t *testing.T) {
 			}
 			// Falling behind shows when it reads on.
 			last := uint64(0)
-			var err error
 			if test.patience < time.Minute {
 				await(t, "it is cut off", func() bool { return count(t, in.server.watched.cut) == 1 })
 			}
@@ -392,7 +410,7 @@ func TestSlowWatcher(t *testing.T) {
 				}
 			}
 			wantFailure(t, err, codes.ResourceExhausted, pb.ErrorReason_ERROR_REASON_SLOW_CONSUMER, time.Second, nil)
-			if last > 3 {
+			if last > 12 {
 				t.Errorf("it had %d snapshots", last)
 			}
 			if n := count(t, in.server.watched.cut); n != 1 {
