@@ -332,6 +332,9 @@ type Query struct {
 	Lists []ListID
 	// AsOf asks what was listed on that day; 0 asks about now.
 	AsOf Date
+	// Ever asks for every listing, past, present and to come, instead of those that
+	// count on a day. Verdicts then mean nothing, and Reason stands beside any.
+	Ever bool
 	// Today is the current date in UTC. It decides whether rows with a printed
 	// interval count now.
 	Today Date
@@ -542,6 +545,9 @@ func (s *Screener) match(listing uint32, ledgers address.Ledgers, basis Basis, r
 
 // counts reports whether a listing is in force at the time asked about.
 func (s *Screener) counts(l *Listing) bool {
+	if s.q.Ever {
+		return true
+	}
 	if s.q.AsOf != 0 {
 		from, until := s.x.snapshot.Interval(l)
 		return from <= s.q.AsOf && (until == 0 || s.q.AsOf < until)
@@ -573,7 +579,7 @@ func (s *Screener) decide(readings []address.Reading, res *Result) {
 	for _, m := range res.Matches {
 		res.Verdict = min(res.Verdict, s.verdict(m))
 	}
-	if res.Verdict != VerdictListed {
+	if res.Verdict != VerdictListed || s.q.Ever {
 		res.Reason = reason
 	}
 	if len(res.Matches) > 1 {

@@ -5,7 +5,9 @@
 //	walletscreen load      imports publications into Redis
 //	walletscreen check     screens addresses
 //	walletscreen address   explains how texts are read, and screens nothing
+//	walletscreen history   tells every listing of an address, past and present
 //	walletscreen lists     tells what is loaded and how old it is
+//	walletscreen watch     follows what is listed, delisted and amended
 //	walletscreen snapshot  lists, compares, exports, verifies, signs, rolls back and pins snapshots
 //	walletscreen key       makes and shows keys to sign snapshots with
 //	walletscreen health    exits 0 when a server can answer correctly now
@@ -48,7 +50,9 @@ type cli struct {
 	Load     loadCmd     `cmd:"" help:"Import publications into Redis."`
 	Check    checkCmd    `cmd:"" help:"Screen addresses."`
 	Address  addressCmd  `cmd:"" help:"Explain how texts are read, and screen nothing."`
+	History  historyCmd  `cmd:"" help:"Tell every listing of an address, past and present."`
 	Lists    listsCmd    `cmd:"" help:"Tell what a server has loaded and how old it is."`
+	Watch    watchCmd    `cmd:"" help:"Follow what is listed, delisted and amended."`
 	Snapshot snapshotCmd `cmd:"" help:"List, compare, export, verify, sign, roll back and pin the snapshots that Redis keeps."`
 	Key      keyCmd      `cmd:"" help:"Make and show keys to sign snapshots with."`
 	Health   healthCmd   `cmd:"" help:"Exit 0 when a server can answer correctly now."`

@@ -46,7 +46,7 @@ func awaited(ts *testscript.TestScript, neg bool, args []string) (*serving, *reg
 //	serve NAME [FLAG...]     starts a server; $NAME is its address, $NAME_OPS the operators'
 //	redis NAME               starts a redis-server; $NAME is its URL
 //	exits CODE PROGRAM ...   runs a program, which must end with that code
-//	waitfor FILE             waits until a file is there
+//	waitfor FILE [PATTERN]   waits until a file is there, and matches
 //	builtin DATE FILE [AS]   writes the OFAC list as it stood on that day, under another date if one is given
 //	publisher NAME           serves the files of the script over HTTP; $NAME is the URL
 //	shown NAME PATTERN       waits until what lists tells of a server matches
@@ -79,12 +79,14 @@ func TestScripts(t *testing.T) {
 				ts.Setenv(args[0], "redis://"+storetest.Redis(t).Addr)
 			},
 			"waitfor": func(ts *testscript.TestScript, neg bool, args []string) {
-				if neg || len(args) != 1 {
-					ts.Fatalf("usage: waitfor FILE")
+				if neg || len(args) != 1 && len(args) != 2 {
+					ts.Fatalf("usage: waitfor FILE [PATTERN]")
 				}
-				eventually(t, args[0]+" is there", func() bool {
-					_, err := os.Stat(ts.MkAbs(args[0]))
-					return err == nil
+				pattern, err := regexp.Compile("(?m)" + strings.Join(args[1:], ""))
+				ts.Check(err)
+				eventually(t, strings.Join(args, " matches "), func() bool {
+					text, err := os.ReadFile(ts.MkAbs(args[0]))
+					return err == nil && pattern.Match(text)
 				})
 			},
 			"builtin": func(ts *testscript.TestScript, neg bool, args []string) {

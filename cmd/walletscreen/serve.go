@@ -119,6 +119,8 @@ func (c *serveCmd) Run(ctx context.Context, s std) error {
 		}
 		config.Require = append(config.Require, screen.ListID(id))
 	}
+	kept := new(keptSnapshots)
+	config.Archive = kept
 	srv := server.New(config)
 
 	// A group that ends when the first of its parts does.
@@ -130,6 +132,7 @@ func (c *serveCmd) Run(ctx context.Context, s std) error {
 	if err != nil {
 		return err
 	}
+	kept.reader = reader
 	listener, err := net.Listen("tcp", c.Listen)
 	if err != nil {
 		return fmt.Errorf("listening: %w", err)

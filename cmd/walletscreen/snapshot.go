@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -259,12 +260,19 @@ type snapshotExportCmd struct {
 	Snapshot string `arg:"" optional:"" help:"Number of the snapshot; the one that is served if none is given."`
 	Out      string `required:"" placeholder:"FILE" help:"File to write, as check --snapshot and diff read it. One that is there is replaced at once. The signature is written to FILE.sig."`
 
-	storeFlags  `embed:""`
-	verifyFlags `embed:""`
+	FromServer bool `help:"Ask --server for the snapshot, in place of Redis."`
+
+	storeFlags   `embed:""`
+	verifyFlags  `embed:""`
+	connectFlags `embed:""`
 }
 
 func (c *snapshotExportCmd) Run(ctx context.Context, s std) error {
-	snapshot, signed, err := c.snapshot(ctx, c.Snapshot, &c.verifyFlags)
+	load := c.snapshot
+	if c.FromServer {
+		load = c.fromServer
+	}
+	snapshot, signed, err := load(ctx, c.Snapshot, &c.verifyFlags)
 	if err != nil {
 		return err
 	}
@@ -274,6 +282,52 @@ func (c *snapshotExportCmd) Run(ctx context.Context, s std) error {
 	fmt.Fprintf(s.out, "snapshot %d, digest %s, written to %s\n", snapshot.Sequence, snapshot.Digest(), c.Out)
 	c.writeSignature(s.out, signed)
 	return nil
+}
+
+// exportTimeout bounds what a server takes to send a snapshot: 640 MB, of ten million
+// listings, over a slow network.
+const exportTimeout = 10 * time.Minute
+
+// fromServer exports a snapshot from a server, and verifies it as if it were a file.
+func (c *snapshotExportCmd) fromServer(ctx context.Context, name string, v *verifyFlags) (*screen.Snapshot, signing.Signed, error) {
+	var unsigned signing.Signed
+	sequence, err := strconv.ParseUint(cmp.Or(name, "0"), 10, 64)
+	if err != nil {
+		return nil, unsigned, usagef("%q is no number of a snapshot", name)
+	}
+	trusted, err := v.keys()
+	if err != nil {
+		return nil, unsigned, err
+	}
+	cl, err := c.client(exportTimeout)
+	if err != nil {
+		return nil, unsigned, err
+	}
+	defer cl.Close()
+	ctx, cancel := context.WithTimeout(ctx, exportTimeout)
+	defer cancel()
+	var content bytes.Buffer
+	head, err := cl.ExportSnapshot(ctx, sequence, &content)
+	if err != nil {
+		return nil, unsigned, explainCall(c.servers(), err)
+	}
+	ref := head.GetSnapshot()
+	digest, err := screen.ParseDigest(ref.GetDigest())
+	if err != nil {
+		return nil, unsigned, fmt.Errorf("%s: %w", c.servers(), err)
+	}
+	s, err := screen.DecodeVerified(content.Bytes(), digest)
+	if err != nil {
+		return nil, unsigned, fmt.Errorf("%s: %w", c.servers(), err)
+	}
+	s = s.Named(ref.GetSequence(), ref.GetCreatedAt().AsTime())
+	signed := signing.Signed{Statement: string(head.GetSignedStatement()), Signature: string(head.GetSignature()), KeyID: head.GetSignatureKeyId()}
+	if len(trusted) > 0 {
+		if err := trusted.VerifySnapshot(signed, c.Namespace, s.Sequence, s.Digest(), s.CreatedAt); err != nil {
+			return nil, unsigned, fmt.Errorf("%s: %w", c.servers(), err)
+		}
+	}
+	return s, signed, nil
 }
 
 type snapshotVerifyCmd struct {

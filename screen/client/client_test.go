@@ -124,22 +124,28 @@ func TestScreenAll(t *testing.T) {
 	}
 }
 
-// A snapshot that changes between two parts makes the client begin anew; one that
-// changes all the time is an error, not an answer of two snapshots.
+// A snapshot that changes between two parts makes the client begin anew. Snapshots
+// that change all the time are an error, not an answer of two snapshots; where the
+// server still holds the older one, the answer comes from that in the end.
 func TestScreenAllWhileSnapshotsChange(t *testing.T) {
 	const n = client.MaxAddresses + 1
 	for _, test := range []struct {
 		name    string
 		changes int64
+		held    bool
 		calls   int64
-	}{{"once", 1, 4}, {"always", 1 << 30, 12}} {
+		from    uint64
+	}{{"once", 1, false, 4, 11}, {"always", 1 << 30, false, 12, 0}, {"always and held", 1 << 30, true, 12, 15}, {"once and held", 1, true, 4, 11}} {
 		t.Run(test.name, func(t *testing.T) {
 			srv, c := connect(t)
-			srv.Swap(server.State{Snapshot: snapshot(t, 1)})
-			next := uint64(1)
+			srv.Swap(server.State{Snapshot: snapshot(t, 10)})
+			next := uint64(10)
 			s := &counting{Screener: c, between: func(call int64) {
 				if call%2 == 0 && call/2 <= test.changes {
 					next++
+					if !test.held {
+						srv.Swap(server.State{Snapshot: snapshot(t, 1)}) // numbers began anew: no other is held
+					}
 					srv.Swap(server.State{Snapshot: snapshot(t, next)})
 				}
 			}}
@@ -157,8 +163,8 @@ func TestScreenAllWhileSnapshotsChange(t *testing.T) {
 				t.Fatal(err)
 			}
 			wantListed(t, res, n, n-1)
-			if res.Snapshot.Sequence != 2 {
-				t.Errorf("snapshot %d, want 2", res.Snapshot.Sequence)
+			if res.Snapshot.Sequence != test.from {
+				t.Errorf("snapshot %d, want %d", res.Snapshot.Sequence, test.from)
 			}
 		})
 	}

@@ -206,6 +206,8 @@ func (p Policy) sound(req *pb.ScreenAddressesRequest, res *pb.ScreenAddressesRes
 			if !p.AllowHeld {
 				return no(Hold, "a publication of list %s is held", printable(n.GetListId()))
 			}
+		case pb.NoticeCode_NOTICE_CODE_SNAPSHOT_SUPERSEDED:
+			return no(Hold, "the answer comes from a snapshot that is served no more")
 		case pb.NoticeCode_NOTICE_CODE_LIST_STALE, pb.NoticeCode_NOTICE_CODE_LIST_NOT_LOADED:
 			return no(Retry, "list %s is stale or not loaded", printable(n.GetListId()))
 		default:
@@ -343,6 +345,9 @@ var byReason = map[pb.ErrorReason]advice{
 	pb.ErrorReason_ERROR_REASON_PERMISSION_DENIED:       {Block, "the operator must permit the method"},
 	pb.ErrorReason_ERROR_REASON_INTERNAL:                {Hold, "a defect of the server: tell its operator"},
 	pb.ErrorReason_ERROR_REASON_NOT_OFFERED:             {Block, "the server must be upgraded"},
+	pb.ErrorReason_ERROR_REASON_SNAPSHOT_UNREADABLE:     {Retry, "the store of the server cannot be reached"},
+	pb.ErrorReason_ERROR_REASON_SERVER_STOPPING:         {Retry, "the server is going away"},
+	pb.ErrorReason_ERROR_REASON_OVERLOADED:              {Retry, "the server has too many calls"},
 }
 
 // byCode says what to do about an error without a known reason: of the network, of a

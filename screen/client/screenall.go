@@ -39,7 +39,8 @@ const (
 //
 // The first part decides on the snapshot. A server that has another is not
 // believed: if it has gone on to a newer one, all parts are screened again from that,
-// up to five times; if it is behind, the part is tried again. When the servers do not
+// up to five times, after which a snapshot that is served no more has to do; if it is
+// behind, the part is tried again. When the servers do not
 // agree in the end, the error is FAILED_PRECONDITION, of the server that had another.
 //
 // What the response says besides is true of all parts: it was screened when the first
@@ -54,7 +55,9 @@ func ScreenAll(ctx context.Context, s Screener, req *pb.ScreenAddressesRequest) 
 	}
 	part := without(req)
 	for restart := 0; ; restart++ {
-		res, err := screenParts(ctx, s, req.Addresses, part, restart > 0)
+		// Answers from a snapshot that is served no more are better than none.
+		newestOnly := req.Snapshot == 0 && restart < maxRestarts
+		res, err := screenParts(ctx, s, req.Addresses, part, restart > 0, newestOnly)
 		moved, ok := errors.AsType[*movedError](err)
 		switch {
 		case !ok:
@@ -82,8 +85,9 @@ type movedError struct {
 }
 
 // screenParts screens all parts from the snapshot of the first. again is set when the
-// request for the first is not the caller's own any more.
-func screenParts(ctx context.Context, s Screener, addresses []string, part *pb.ScreenAddressesRequest, again bool) (*pb.ScreenAddressesResponse, error) {
+// request for the first is not the caller's own any more, newestOnly when a part must
+// not come from a snapshot that is served no more.
+func screenParts(ctx context.Context, s Screener, addresses []string, part *pb.ScreenAddressesRequest, again, newestOnly bool) (*pb.ScreenAddressesResponse, error) {
 	var whole *pb.ScreenAddressesResponse
 	var newest uint64
 	for addresses := range slices.Chunk(addresses, MaxAddresses) {
@@ -95,6 +99,10 @@ func screenParts(ctx context.Context, s Screener, addresses []string, part *pb.S
 					// One that counts snapshots like the others and has not what they have is
 					// of another installation, or follows a store that lost some of them.
 					return nil, &movedError{status.Error(codes.FailedPrecondition, "the servers have different snapshots under one number"), newest}
+				}
+				if newestOnly && superseded(res) {
+					newest = max(newest, res.GetSnapshot().GetSequence()+1)
+					return nil, &movedError{status.Error(codes.FailedPrecondition, "the snapshot is served no more"), newest}
 				}
 				part.MinSnapshot, part.Snapshot = 0, res.GetSnapshot().GetSequence()
 				whole = join(whole, res)
@@ -113,6 +121,13 @@ func screenParts(ctx context.Context, s Screener, addresses []string, part *pb.S
 		}
 	}
 	return whole, nil
+}
+
+// superseded reports whether an answer comes from a snapshot that is served no more.
+func superseded(res *pb.ScreenAddressesResponse) bool {
+	return slices.ContainsFunc(res.GetNotices(), func(n *pb.Notice) bool {
+		return n.GetCode() == pb.NoticeCode_NOTICE_CODE_SNAPSHOT_SUPERSEDED
+	})
 }
 
 // screenBatch screens one batch and makes sure that each address has a result.

@@ -40,7 +40,8 @@ var failures = map[pb.ErrorReason]struct {
 	pb.ErrorReason_ERROR_REASON_UNAUTHENTICATED:         {code: codes.Unauthenticated},
 	pb.ErrorReason_ERROR_REASON_PERMISSION_DENIED:       {code: codes.PermissionDenied},
 	pb.ErrorReason_ERROR_REASON_INTERNAL:                {code: codes.Internal},
-	pb.ErrorReason_ERROR_REASON_NOT_OFFERED:             {code: codes.Unimplemented},
+	pb.ErrorReason_ERROR_REASON_SNAPSHOT_UNREADABLE:     {code: codes.Unavailable, retry: 2 * time.Second},
+	pb.ErrorReason_ERROR_REASON_SERVER_STOPPING:         {code: codes.Unavailable, retry: time.Second},
 	pb.ErrorReason_ERROR_REASON_OVERLOADED:              {code: codes.Unavailable, retry: time.Second},
 }
 

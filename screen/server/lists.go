@@ -7,12 +7,12 @@ import (
 	"strings"
 	"time"
 
-	"google.golang.org/grpc"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	pb "walletscreen/proto/walletscreen/v1"
 	"walletscreen/screen"
+	"walletscreen/screen/signing"
 )
 
 // GetSnapshot answers as the contract says.
@@ -28,9 +28,7 @@ func (s *Server) GetSnapshot(context.Context, *pb.GetSnapshotRequest) (*pb.GetSn
 		Notices:       s.notices(sv, nil, now),
 		ServerVersion: s.cfg.Version,
 	}
-	if !sv.Signed.IsZero() {
-		res.SignedStatement, res.Signature, res.SignatureKeyId = []byte(sv.Signed.Statement), []byte(sv.Signed.Signature), strings.ToValidUTF8(sv.Signed.KeyID, "?")
-	}
+	res.SignedStatement, res.Signature, res.SignatureKeyId = signature(sv.Signed)
 	for i := range sv.Snapshot.Lists() {
 		list := &sv.Snapshot.Lists()[i]
 		current, counts, age, limit := list.Current(), sv.index.Counts(list.ID), sv.age(list, now), s.limit(sv, list.ID)
@@ -62,6 +60,14 @@ func (s *Server) GetSnapshot(context.Context, *pb.GetSnapshotRequest) (*pb.GetSn
 		}
 	}
 	return res, nil
+}
+
+// signature is a signature as messages carry it, nothing for none.
+func signature(s signing.Signed) (statement, signature []byte, keyID string) {
+	if s.IsZero() {
+		return nil, nil, ""
+	}
+	return []byte(s.Statement), []byte(s.Signature), strings.ToValidUTF8(s.KeyID, "?")
 }
 
 // notices are those that every answer about the lists asked for carries, whatever
@@ -97,19 +103,4 @@ func roughly(d time.Duration) string {
 		return fmt.Sprintf("%d days", days)
 	}
 	return d.Round(time.Second).String()
-}
-
-// GetAddressHistory is not offered yet.
-func (s *Server) GetAddressHistory(context.Context, *pb.GetAddressHistoryRequest) (*pb.GetAddressHistoryResponse, error) {
-	return nil, notOffered("GetAddressHistory")
-}
-
-// WatchChanges is not offered yet.
-func (s *Server) WatchChanges(*pb.WatchChangesRequest, grpc.ServerStreamingServer[pb.WatchChangesResponse]) error {
-	return notOffered("WatchChanges")
-}
-
-// ExportSnapshot is not offered yet.
-func (s *Server) ExportSnapshot(*pb.ExportSnapshotRequest, grpc.ServerStreamingServer[pb.ExportSnapshotResponse]) error {
-	return notOffered("ExportSnapshot")
 }

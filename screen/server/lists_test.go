@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/testing/protocmp"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -104,46 +103,6 @@ func TestNotCovered(t *testing.T) {
 	in.server.Swap(State{Snapshot: merged(t, published(t), own, 20251101, "own", party("x", evm))})
 	if diff := cmp.Diff(want[:1], get(), protocmp.Transform()); diff != "" {
 		t.Errorf("with the own list loaded (-want +got):\n%s", diff)
-	}
-}
-
-func TestMethodsNotOffered(t *testing.T) {
-	in := install(t, Config{})
-	in.server.Swap(State{Snapshot: published(t)})
-	ctx := within(t)
-	for method, call := range map[string]func() error{
-		"ScreenAddressStream": func() error {
-			stream, err := in.screening.ScreenAddressStream(ctx)
-			if err != nil {
-				return err
-			}
-			_, err = stream.Recv()
-			return err
-		},
-		"GetAddressHistory": func() error {
-			_, err := in.lists.GetAddressHistory(ctx, &pb.GetAddressHistoryRequest{Address: evm})
-			return err
-		},
-		"WatchChanges": func() error {
-			stream, err := in.lists.WatchChanges(ctx, &pb.WatchChangesRequest{})
-			if err != nil {
-				return err
-			}
-			_, err = stream.Recv()
-			return err
-		},
-		"ExportSnapshot": func() error {
-			stream, err := in.lists.ExportSnapshot(ctx, &pb.ExportSnapshotRequest{})
-			if err != nil {
-				return err
-			}
-			_, err = stream.Recv()
-			return err
-		},
-	} {
-		t.Run(method, func(t *testing.T) {
-			wantFailure(t, call(), codes.Unimplemented, pb.ErrorReason_ERROR_REASON_NOT_OFFERED, 0, map[string]string{"method": method})
-		})
 	}
 }
 

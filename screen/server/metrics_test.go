@@ -54,7 +54,7 @@ func values(t *testing.T, reg *prometheus.Registry) map[string]float64 {
 func TestMetrics(t *testing.T) {
 	reg := prometheus.NewRegistry()
 	in := install(t, Config{MaxListAge: 26 * time.Hour, Metrics: reg})
-	if got := values(t, reg); got["walletscreen_ready"] != 0 || len(got) != 7 {
+	if got := values(t, reg); got["walletscreen_ready"] != 0 || len(got) != 10 {
 		t.Errorf("before the first snapshot: %v", got)
 	}
 	in.server.Swap(State{Snapshot: published(t), Verified: verified(noon.Add(-time.Minute), sdn.ID)})
@@ -79,6 +79,9 @@ func TestMetrics(t *testing.T) {
 		"walletscreen_calls":                                              0,
 		"walletscreen_pending_bytes{direction=requests}":                  0,
 		"walletscreen_pending_bytes{direction=responses}":                 0,
+		"walletscreen_changes_computed_total":                             0,
+		"walletscreen_slow_consumers_total":                               0,
+		"walletscreen_watchers":                                           0,
 		"walletscreen_addresses_total{verdict=VERDICT_LISTED}":            1,
 		"walletscreen_addresses_total{verdict=VERDICT_NOT_LISTED}":        2,
 		"walletscreen_addresses_total{verdict=VERDICT_CANNOT_SCREEN}":     2,

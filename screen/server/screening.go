@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"time"
 
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -30,15 +29,6 @@ func (s *Server) ScreenAddresses(ctx context.Context, req *pb.ScreenAddressesReq
 	return res, err
 }
 
-// ScreenAddressStream is not offered yet.
-func (s *Server) ScreenAddressStream(grpc.BidiStreamingServer[pb.ScreenAddressesRequest, pb.ScreenAddressesResponse]) error {
-	return notOffered("ScreenAddressStream")
-}
-
-func notOffered(method string) error {
-	return failure(pb.ErrorReason_ERROR_REASON_NOT_OFFERED, method+" is not offered by this version", "method", method)
-}
-
 func (s *Server) screen(ctx context.Context, req *pb.ScreenAddressesRequest) (*pb.ScreenAddressesResponse, error) {
 	now := s.cfg.Now()
 	query, err := s.query(req, now)
@@ -50,62 +40,14 @@ func (s *Server) screen(ctx context.Context, req *pb.ScreenAddressesRequest) (*p
 		return nil, err
 	}
 	now = s.cfg.Now() // pick may have waited
-	limitOf := func(id screen.ListID) time.Duration {
-		limit := s.limit(sv, id)
-		if req.MaxListAge != nil {
-			if asked := req.MaxListAge.AsDuration(); limit == 0 || asked < limit {
-				limit = asked
-			}
-		}
-		return limit
-	}
-	stale := func(list *screen.ListState) bool {
-		if query.AsOf != 0 && query.AsOf < screen.DateOf(sv.asOfWhen(list).UTC().Add(-lastZone)) {
-			return false // about that day the list is known to the end, wherever its publisher is
-		}
-		limit := limitOf(list.ID)
-		return limit > 0 && sv.age(list, now) > limit
-	}
-	query.Stale = func(id screen.ListID) bool { return stale(sv.Snapshot.List(id)) }
-	asked := query.Lists
-	s.require(&query, sv)
-
-	screener := sv.index.Screener(query)
+	in := s.inquire(sv, query, req.MaxListAge, now)
 	res := &pb.ScreenAddressesResponse{
 		Snapshot:   sv.ref,
 		ScreenedAt: timestamppb.New(now),
 		RequestId:  req.RequestId,
+		Results:    results(sv.Snapshot, in.screener, req.Addresses, query.AsOf),
 	}
-	res.Results = results(sv.Snapshot, screener, req.Addresses, query.AsOf)
-	validUntil, anyStale := time.Time{}, false
-	for _, list := range screener.Consulted() {
-		f := &pb.ListFreshness{
-			ListId: string(list.ID), PublishedOn: list.Current().PublishedOn.String(), VerifiedAt: sv.verifiedAt(list.ID), Stale: stale(list),
-		}
-		limit := limitOf(list.ID)
-		if f.Stale {
-			anyStale = true
-			res.Notices = append(res.Notices, &pb.Notice{
-				Code: pb.NoticeCode_NOTICE_CODE_LIST_STALE, ListId: f.ListId,
-				Message: fmt.Sprintf("list %s is %s old, over the limit of %s: what it does not list cannot be screened", f.ListId, roughly(sv.age(list, now)), limit),
-			})
-		}
-		if until := sv.asOfWhen(list).Add(limit); limit > 0 && (validUntil.IsZero() || until.Before(validUntil)) {
-			validUntil = until
-		}
-		res.Lists = append(res.Lists, f)
-	}
-	for _, id := range query.Lists {
-		if sv.Snapshot.List(id) == nil {
-			res.Notices = append(res.Notices, &pb.Notice{
-				Code: pb.NoticeCode_NOTICE_CODE_LIST_NOT_LOADED, ListId: string(id), Message: fmt.Sprintf("list %s is not loaded", id),
-			})
-		}
-	}
-	res.Notices = append(res.Notices, s.notices(sv, asked, now)...)
-	if !anyStale && query.AsOf == 0 && !validUntil.IsZero() {
-		res.ValidUntil = timestamppb.New(validUntil)
-	}
+	res.Lists, res.Notices, res.ValidUntil = in.freshness()
 	return res, nil
 }
 
@@ -132,25 +74,14 @@ func (s *Server) query(req *pb.ScreenAddressesRequest, now time.Time) (screen.Qu
 		return query, failure(pb.ErrorReason_ERROR_REASON_TOO_MANY_ADDRESSES, fmt.Sprintf("%d addresses, at most %d", n, MaxAddresses),
 			"addresses", strconv.Itoa(n), "limit", strconv.Itoa(MaxAddresses))
 	}
-	if req.Network != "" {
-		var ok bool
-		if query.Network, ok = address.LedgerOf(req.Network); !ok {
-			return query, failure(pb.ErrorReason_ERROR_REASON_INVALID_NETWORK, `network is not of the form of CAIP-2, like "eip155:1"`)
-		}
+	var err error
+	if query.Network, err = network(req.Network); err != nil {
+		return query, err
 	}
-	if len(req.ListIds) > maxListIDs {
-		return query, failure(pb.ErrorReason_ERROR_REASON_INVALID_LIST_ID, fmt.Sprintf("%d list ids, at most %d", len(req.ListIds), maxListIDs))
-	}
-	for _, id := range req.ListIds {
-		if screen.ListID(id).Validate() != nil {
-			return query, failure(pb.ErrorReason_ERROR_REASON_INVALID_LIST_ID, "a list id is 1 to 64 lower-case letters, digits and hyphens")
-		}
-		if !slices.Contains(query.Lists, screen.ListID(id)) {
-			query.Lists = append(query.Lists, screen.ListID(id))
-		}
+	if query.Lists, err = listIDs(req.ListIds); err != nil {
+		return query, err
 	}
 	if req.AsOf != "" {
-		var err error
 		if query.AsOf, err = screen.ParseDate(req.AsOf); err != nil {
 			return query, failure(pb.ErrorReason_ERROR_REASON_INVALID_AS_OF, `as_of is not a date of the form "2025-11-04"`)
 		}
@@ -173,24 +104,54 @@ func (s *Server) query(req *pb.ScreenAddressesRequest, now time.Time) (screen.Qu
 	return query, nil
 }
 
+// network returns the ledgers of the network that a request names, none for none.
+func network(name string) (address.Ledgers, error) {
+	if name == "" {
+		return 0, nil
+	}
+	ledgers, ok := address.LedgerOf(name)
+	if !ok {
+		return 0, failure(pb.ErrorReason_ERROR_REASON_INVALID_NETWORK, `network is not of the form of CAIP-2, like "eip155:1"`)
+	}
+	return ledgers, nil
+}
+
+// listIDs returns the lists that a request names, each once.
+func listIDs(names []string) ([]screen.ListID, error) {
+	if len(names) > maxListIDs {
+		return nil, failure(pb.ErrorReason_ERROR_REASON_INVALID_LIST_ID, fmt.Sprintf("%d list ids, at most %d", len(names), maxListIDs))
+	}
+	var ids []screen.ListID
+	for _, name := range names {
+		id := screen.ListID(name)
+		if id.Validate() != nil {
+			return nil, failure(pb.ErrorReason_ERROR_REASON_INVALID_LIST_ID, "a list id is 1 to 64 lower-case letters, digits and hyphens")
+		}
+		if !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	return ids, nil
+}
+
 // pick returns the state to answer a request from.
 func (s *Server) pick(ctx context.Context, req *pb.ScreenAddressesRequest) (*served, error) {
+	if req.Snapshot != 0 {
+		sv, h, err := s.exact(ctx, req.Snapshot)
+		if err != nil || h == nil {
+			return sv, err
+		}
+		return s.past(ctx, sv, h)
+	}
 	sv := s.current.Load()
 	if sv == nil {
 		return nil, notReady()
 	}
-	wanted := max(req.MinSnapshot, req.Snapshot)
-	if sv.Snapshot.Sequence < wanted {
-		sv = s.wait(ctx, wanted)
-	}
-	have := strconv.FormatUint(sv.Snapshot.Sequence, 10)
-	switch {
-	case req.Snapshot != 0 && sv.Snapshot.Sequence != req.Snapshot:
-		return nil, failure(pb.ErrorReason_ERROR_REASON_SNAPSHOT_NOT_HELD, "the server does not hold that snapshot",
-			"sequence", have, "snapshot", strconv.FormatUint(req.Snapshot, 10))
-	case sv.Snapshot.Sequence < req.MinSnapshot:
-		return nil, failure(pb.ErrorReason_ERROR_REASON_SNAPSHOT_NOT_REACHED, "the server has not reached min_snapshot",
-			"sequence", have, "min_snapshot", strconv.FormatUint(req.MinSnapshot, 10))
+	if sv.Snapshot.Sequence < req.MinSnapshot {
+		if sv = s.wait(ctx, req.MinSnapshot); sv.Snapshot.Sequence < req.MinSnapshot {
+			return nil, failure(pb.ErrorReason_ERROR_REASON_SNAPSHOT_NOT_REACHED, "the server has not reached min_snapshot",
+				"sequence", strconv.FormatUint(sv.Snapshot.Sequence, 10), "min_snapshot", strconv.FormatUint(req.MinSnapshot, 10))
+		}
 	}
 	return sv, nil
 }

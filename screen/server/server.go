@@ -43,6 +43,8 @@ const (
 	answerMargin  = 100 * time.Millisecond // of a call's deadline, left to answer in
 	readinessTick = time.Second            // how often lists are looked at for their age
 	lastZone      = 12 * time.Hour         // how long after UTC a date ends everywhere
+
+	streamPatience = 30 * time.Second // for a client that does not take a message
 )
 
 // Config says how a Server answers. The zero Config is usable.
@@ -63,6 +65,8 @@ type Config struct {
 	// Log receives what operators should know; nil discards it. Addresses are
 	// never logged.
 	Log *slog.Logger
+	// Archive holds the snapshots that are not served any more; nil has none.
+	Archive Archive
 	// Metrics receives the metrics; nil registers none.
 	Metrics prometheus.Registerer
 	// Access says who may call; nil lets everybody do everything. It holds for calls
@@ -92,12 +96,16 @@ type Server struct {
 	admission *admission
 
 	current atomic.Pointer[served]
+	shelf   *shelf
+	watched *watched
 
-	mu       sync.Mutex    // guards what follows
-	swapped  chan struct{} // closed and replaced at every Swap
-	ready    bool          // what health says of ScreeningService
-	why      string        // why it is not ready
-	draining bool
+	drained  chan struct{} // closed by Drain
+	patience time.Duration // how long a client may take over a message of a stream
+
+	mu      sync.Mutex    // guards what follows
+	swapped chan struct{} // closed and replaced at every Swap
+	ready   bool          // what health says of ScreeningService
+	why     string        // why it is not ready
 }
 
 // A State is what a Server answers from.
@@ -123,6 +131,9 @@ type served struct {
 	loadedAt time.Time
 	ref      *pb.SnapshotRef
 	holds    []hold // in order of the lists' ids
+	// superseded are the lists of a state that is served no more whose publication
+	// is not the one served now; nil for one that is served.
+	superseded map[screen.ListID]bool
 }
 
 // New returns a server that has no snapshot yet and says so.
@@ -133,7 +144,9 @@ func New(cfg Config) *Server {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{cfg: cfg, health: health.NewServer(), swapped: make(chan struct{}), why: noSnapshot}
+	s := &Server{cfg: cfg, health: health.NewServer(), swapped: make(chan struct{}), why: noSnapshot, patience: streamPatience}
+	s.shelf, s.watched = newShelf(s), newWatched(s, cfg.Metrics)
+	s.drained = make(chan struct{})
 	// A new health server says SERVING. "" is liveness and stays so.
 	s.health.SetServingStatus(ScreeningService, healthpb.HealthCheckResponse_NOT_SERVING)
 	s.metrics = newMetrics(s, cfg.Metrics)
@@ -163,15 +176,15 @@ func (s *Server) Swap(state State) {
 		next.index = screen.NewIndex(state.Snapshot)
 	}
 	next.holds = holds(&next.State)
-	next.ref = &pb.SnapshotRef{
-		Sequence: state.Snapshot.Sequence, Digest: state.Snapshot.Digest().String(), CreatedAt: timestamppb.New(state.Snapshot.CreatedAt),
-	}
+	next.ref = refOf(state.Snapshot)
 	if old != nil {
 		s.regressions(old.Snapshot, next.Snapshot)
+		s.supersede(old, next)
 	}
 	s.reportHolds(old, next)
 	s.mu.Lock()
 	s.current.Store(next)
+	s.watched.swap(s, old, next)
 	close(s.swapped)
 	s.swapped = make(chan struct{})
 	s.mu.Unlock()
@@ -230,7 +243,7 @@ func (s *Server) assess() {
 			}
 		}
 	}
-	if s.draining || ready == s.ready && why == s.why {
+	if s.stopped() || ready == s.ready && why == s.why {
 		return
 	}
 	s.ready, s.why = ready, why
@@ -246,7 +259,7 @@ func (s *Server) assess() {
 
 // limit is the age limit in force for a list of a state, 0 for none.
 func (s *Server) limit(sv *served, id screen.ListID) time.Duration {
-	if sv.Builtin[id] {
+	if sv.Builtin[id] || sv.superseded[id] {
 		return 0
 	}
 	return s.cfg.MaxListAge
@@ -278,7 +291,7 @@ func (sv *served) verifiedAt(id screen.ListID) *timestamppb.Timestamp {
 func (s *Server) Ready() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.ready && !s.draining
+	return s.ready && !s.stopped()
 }
 
 // Run watches the age of the lists, and what clients make the server hold, until
@@ -297,12 +310,15 @@ func (s *Server) Run(ctx context.Context) {
 	}
 }
 
-// Drain tells health checks that the server is going away. Calls are still
-// answered.
+// Drain tells health checks that the server is going away, and ends the streams
+// that would last: those of ScreenAddressStream after the answer that is under way,
+// and those of WatchChanges. Other calls are still answered.
 func (s *Server) Drain() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.draining = true
+	if !s.stopped() {
+		close(s.drained)
+	}
 	// "" stays SERVING: the process is alive until it ends.
 	s.health.SetServingStatus(ScreeningService, healthpb.HealthCheckResponse_NOT_SERVING)
 }
@@ -348,9 +364,11 @@ func (s *Server) recovered(method string, err *error) {
 		s.metrics.panics.Inc()
 		// The value of the panic may quote the request; the stack does not.
 		s.cfg.Log.Error("panic", "method", method, "kind", fmt.Sprintf("%T", r), "stack", string(debug.Stack()))
-		*err = failure(pb.ErrorReason_ERROR_REASON_INTERNAL, "internal error")
+		*err = internal()
 	}
 }
+
+func internal() error { return failure(pb.ErrorReason_ERROR_REASON_INTERNAL, "internal error") }
 
 func (s *Server) recoverUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (_ any, err error) {
 	defer s.recovered(info.FullMethod, &err)

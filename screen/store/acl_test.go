@@ -26,6 +26,9 @@ func asReader(t testing.TB, o Options, without string, refused func() []string) 
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for looks := 0; ctx.Err() == nil && len(refused()) == 0 && (without != "" || looks < 30); looks++ {
+		if kept, err := r.Kept(ctx); err == nil && len(kept) > 0 {
+			_, _, _ = r.Snapshot(ctx, kept[0].Sequence)
+		}
 		<-tick.C
 	}
 	cancel()

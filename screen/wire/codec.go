@@ -4,8 +4,9 @@
 // UTF-8, and a standard decoder refuses the whole message when one string is
 // not. An exchange's batch must not fail because one of ten thousand customers
 // typed bytes that are no text, so ScreenAddressesRequest.addresses passes
-// whatever bytes it holds, and each is answered for itself. What standard
-// encoders write is read and written alike.
+// whatever bytes it holds, and each is answered for itself. So does
+// GetAddressHistoryRequest.address. What standard encoders write is read and
+// written alike.
 package wire
 
 import (
@@ -27,8 +28,13 @@ import (
 // no state.
 type Codec struct{}
 
-// The number of ScreenAddressesRequest.addresses.
+// The number of ScreenAddressesRequest.addresses and GetAddressHistoryRequest.address.
 const addressesField = 1
+
+// Encoded is a message that is encoded already, in parts that follow each other.
+// Marshal returns them as they are, so that one encoding serves many streams; they
+// are not changed.
+type Encoded [][]byte
 
 func standard() encoding.CodecV2 { return encoding.GetCodecV2("proto") }
 
@@ -37,17 +43,36 @@ func (Codec) Name() string { return "proto" }
 
 // Marshal encodes a message.
 func (Codec) Marshal(v any) (mem.BufferSlice, error) {
-	req, ok := v.(*pb.ScreenAddressesRequest)
-	if !ok || !slices.ContainsFunc(req.GetAddresses(), func(a string) bool { return !utf8.ValidString(a) }) {
+	var addresses []string
+	switch v := v.(type) {
+	case Encoded:
+		out := make(mem.BufferSlice, len(v))
+		for i, part := range v {
+			out[i] = mem.SliceBuffer(part)
+		}
+		return out, nil
+	case *pb.ScreenAddressesRequest:
+		addresses = v.GetAddresses()
+	case *pb.GetAddressHistoryRequest:
+		addresses = []string{v.GetAddress()}
+	}
+	if !slices.ContainsFunc(addresses, func(a string) bool { return !utf8.ValidString(a) }) {
 		return standard().Marshal(v)
 	}
-	rest := proto.Clone(&pb.ScreenAddressesRequest{
-		Network: req.Network, ListIds: req.ListIds, AsOf: req.AsOf, MinSnapshot: req.MinSnapshot, Snapshot: req.Snapshot,
-		MaxListAge: req.MaxListAge, RequestId: req.RequestId, Receipt: req.Receipt,
-	})
-	rest.ProtoReflect().SetUnknown(req.ProtoReflect().GetUnknown())
+	var rest proto.Message
+	switch v := v.(type) {
+	case *pb.ScreenAddressesRequest:
+		rest = &pb.ScreenAddressesRequest{
+			Network: v.Network, ListIds: v.ListIds, AsOf: v.AsOf, MinSnapshot: v.MinSnapshot, Snapshot: v.Snapshot,
+			MaxListAge: v.MaxListAge, RequestId: v.RequestId, Receipt: v.Receipt,
+		}
+		rest.ProtoReflect().SetUnknown(v.ProtoReflect().GetUnknown())
+	case *pb.GetAddressHistoryRequest:
+		rest = &pb.GetAddressHistoryRequest{ListIds: v.ListIds, Network: v.Network}
+		rest.ProtoReflect().SetUnknown(v.ProtoReflect().GetUnknown())
+	}
 	var buf []byte
-	for _, a := range req.Addresses {
+	for _, a := range addresses {
 		buf = protowire.AppendTag(buf, addressesField, protowire.BytesType)
 		buf = protowire.AppendString(buf, a)
 	}
@@ -61,20 +86,36 @@ func (Codec) Marshal(v any) (mem.BufferSlice, error) {
 // Unmarshal decodes a message. The addresses of a request share one copy of the
 // message's bytes.
 func (Codec) Unmarshal(data mem.BufferSlice, v any) error {
-	req, ok := v.(*pb.ScreenAddressesRequest)
-	if !ok {
+	switch req := v.(type) {
+	case *pb.ScreenAddressesRequest:
+		addresses, err := unmarshal(data, req)
+		if err == nil {
+			req.Addresses = addresses
+		}
+		return err
+	case *pb.GetAddressHistoryRequest:
+		addresses, err := unmarshal(data, req)
+		if err == nil && len(addresses) > 0 {
+			req.Address = addresses[len(addresses)-1] // of a field that is there twice the last counts
+		}
+		return err
+	default:
 		return standard().Unmarshal(data, v)
 	}
+}
+
+// unmarshal decodes all of a request but its addresses, and returns these.
+func unmarshal(data mem.BufferSlice, req proto.Message) ([]string, error) {
 	var addresses []string
 	buf, rest := data.Materialize(), []byte(nil)
 	for at := 0; at < len(buf); {
 		field, wireType, n := protowire.ConsumeTag(buf[at:])
 		if n < 0 {
-			return fmt.Errorf("decoding request: %w", protowire.ParseError(n))
+			return nil, fmt.Errorf("decoding request: %w", protowire.ParseError(n))
 		}
 		m := protowire.ConsumeFieldValue(field, wireType, buf[at+n:])
 		if m < 0 {
-			return fmt.Errorf("decoding request: %w", protowire.ParseError(m))
+			return nil, fmt.Errorf("decoding request: %w", protowire.ParseError(m))
 		}
 		if field == addressesField && wireType == protowire.BytesType {
 			text, _ := protowire.ConsumeBytes(buf[at+n:])
@@ -84,9 +125,5 @@ func (Codec) Unmarshal(data mem.BufferSlice, v any) error {
 		}
 		at += n + m
 	}
-	if err := proto.Unmarshal(rest, req); err != nil {
-		return err
-	}
-	req.Addresses = addresses
-	return nil
+	return addresses, proto.Unmarshal(rest, req)
 }

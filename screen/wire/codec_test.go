@@ -203,6 +203,56 @@ func TestOtherMessages(t *testing.T) {
 	}
 }
 
+// TestHistoryOfAnyBytes: the address of a GetAddressHistoryRequest may be any bytes,
+// its other fields may not.
+func TestHistoryOfAnyBytes(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		req := &pb.GetAddressHistoryRequest{
+			Address: rapid.OneOf(anyBytes, rapid.String()).Draw(t, "address"), Network: rapid.String().Draw(t, "network"), ListIds: rapid.SliceOf(rapid.String()).Draw(t, "list ids"),
+		}
+		if rapid.Bool().Draw(t, "with a field of another version") {
+			req.ProtoReflect().SetUnknown(protowire.AppendVarint(protowire.AppendTag(nil, 4711, protowire.VarintType), 1))
+		}
+		data := marshal(t, req)
+		got := &pb.GetAddressHistoryRequest{Address: "left from before", Network: "left from before"}
+		if err := (wire.Codec{}).Unmarshal(mem.BufferSlice{mem.SliceBuffer(data)}, got); err != nil {
+			t.Fatal(err)
+		}
+		if !proto.Equal(got, req) {
+			t.Errorf("got %v, want %v", got, req)
+		}
+		var standard pb.GetAddressHistoryRequest
+		if err := proto.Unmarshal(data, &standard); (err == nil) != utf8.ValidString(req.Address) {
+			t.Errorf("%q: the standard decoder: %v", req.Address, err)
+		}
+	})
+	twice := append(marshal(t, &pb.GetAddressHistoryRequest{Address: "a"}), marshal(t, &pb.GetAddressHistoryRequest{Address: "b"})...)
+	var got pb.GetAddressHistoryRequest
+	if err := (wire.Codec{}).Unmarshal(mem.BufferSlice{mem.SliceBuffer(twice)}, &got); err != nil || got.Address != "b" {
+		t.Errorf("an address that is there twice is %q, %v", got.Address, err)
+	}
+	if _, err := (wire.Codec{}).Marshal(&pb.GetAddressHistoryRequest{Address: "\xff", Network: "\xff"}); err == nil {
+		t.Error("a network that is not UTF-8 is written")
+	}
+	if fields := got.ProtoReflect().Descriptor().Fields().Len(); fields != 3 {
+		t.Errorf("the message has %d fields: Marshal must know them all", fields)
+	}
+}
+
+// TestEncoded: what is encoded already is written as it is, in parts.
+func TestEncoded(t *testing.T) {
+	want := &pb.WatchChangesResponse{Snapshot: &pb.SnapshotRef{Sequence: 7}, Last: true}
+	parts := wire.Encoded{marshal(t, &pb.WatchChangesResponse{Snapshot: want.Snapshot}), marshal(t, &pb.WatchChangesResponse{Last: true})}
+	data, err := (wire.Codec{}).Marshal(parts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got pb.WatchChangesResponse
+	if err := (wire.Codec{}).Unmarshal(data, &got); err != nil || !proto.Equal(want, &got) {
+		t.Errorf("got %v, %v, want %v", &got, err, want)
+	}
+}
+
 // lenient is the request with addresses as bytes: what the standard decoder
 // makes of it is what this package must.
 var lenient = func() protoreflect.MessageDescriptor {

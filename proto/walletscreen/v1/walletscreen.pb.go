@@ -525,6 +525,10 @@ const (
 	// name what it delists, until it is released. The age of the list grows
 	// meanwhile, so that a long hold makes it stale.
 	NoticeCode_NOTICE_CODE_PUBLICATION_HELD NoticeCode = 4
+	// NOTICE_CODE_SNAPSHOT_SUPERSEDED: the answer comes from the snapshot that was
+	// asked for, which is served no more. It recomputes an earlier answer and says
+	// nothing of now.
+	NoticeCode_NOTICE_CODE_SNAPSHOT_SUPERSEDED NoticeCode = 5
 )
 
 // Enum value maps for NoticeCode.
@@ -535,13 +539,15 @@ var (
 		2: "NOTICE_CODE_LIST_STALE",
 		3: "NOTICE_CODE_LIST_NOT_LOADED",
 		4: "NOTICE_CODE_PUBLICATION_HELD",
+		5: "NOTICE_CODE_SNAPSHOT_SUPERSEDED",
 	}
 	NoticeCode_value = map[string]int32{
-		"NOTICE_CODE_UNSPECIFIED":      0,
-		"NOTICE_CODE_BUILTIN_LISTS":    1,
-		"NOTICE_CODE_LIST_STALE":       2,
-		"NOTICE_CODE_LIST_NOT_LOADED":  3,
-		"NOTICE_CODE_PUBLICATION_HELD": 4,
+		"NOTICE_CODE_UNSPECIFIED":         0,
+		"NOTICE_CODE_BUILTIN_LISTS":       1,
+		"NOTICE_CODE_LIST_STALE":          2,
+		"NOTICE_CODE_LIST_NOT_LOADED":     3,
+		"NOTICE_CODE_PUBLICATION_HELD":    4,
+		"NOTICE_CODE_SNAPSHOT_SUPERSEDED": 5,
 	}
 )
 
@@ -578,11 +584,11 @@ type ListingChangeType int32
 const (
 	// LISTING_CHANGE_TYPE_UNSPECIFIED is never sent.
 	ListingChangeType_LISTING_CHANGE_TYPE_UNSPECIFIED ListingChangeType = 0
-	// LISTING_CHANGE_TYPE_LISTED: it appeared in a publication.
+	// LISTING_CHANGE_TYPE_LISTED: it appeared in a publication, or came back.
 	ListingChangeType_LISTING_CHANGE_TYPE_LISTED ListingChangeType = 1
 	// LISTING_CHANGE_TYPE_DELISTED: it disappeared.
 	ListingChangeType_LISTING_CHANGE_TYPE_DELISTED ListingChangeType = 2
-	// LISTING_CHANGE_TYPE_AMENDED: what is said of it or its party changed.
+	// LISTING_CHANGE_TYPE_AMENDED: what is said of it, its party or its list changed.
 	ListingChangeType_LISTING_CHANGE_TYPE_AMENDED ListingChangeType = 3
 )
 
@@ -652,14 +658,15 @@ const (
 	ErrorReason_ERROR_REASON_INVALID_SNAPSHOT ErrorReason = 7
 	// ERROR_REASON_INVALID_REQUEST_ID: too long or not printable ASCII.
 	ErrorReason_ERROR_REASON_INVALID_REQUEST_ID ErrorReason = 8
-	// ERROR_REASON_SNAPSHOT_NOT_REACHED: the server has not reached min_snapshot.
-	// Metadata: "sequence" (what is served), "min_snapshot". Try again.
+	// ERROR_REASON_SNAPSHOT_NOT_REACHED: the server has not reached min_snapshot, or
+	// from_snapshot. Metadata: "sequence" (what is served), and "min_snapshot" or
+	// "from_snapshot". Try again.
 	ErrorReason_ERROR_REASON_SNAPSHOT_NOT_REACHED ErrorReason = 9
 	// ERROR_REASON_SNAPSHOT_NOT_HELD: the server does not hold the snapshot asked
 	// for. Metadata: "sequence" (what is served), "snapshot".
 	ErrorReason_ERROR_REASON_SNAPSHOT_NOT_HELD ErrorReason = 10
 	// ERROR_REASON_SNAPSHOT_TOO_OLD: the history does not reach back that far.
-	// Metadata: "oldest".
+	// Metadata: "oldest", the lowest sequence number after it that can be asked for.
 	ErrorReason_ERROR_REASON_SNAPSHOT_TOO_OLD ErrorReason = 11
 	// ERROR_REASON_RECEIPTS_NOT_CONFIGURED: the server has no key to sign with.
 	ErrorReason_ERROR_REASON_RECEIPTS_NOT_CONFIGURED ErrorReason = 12
@@ -679,12 +686,19 @@ const (
 	// ERROR_REASON_INTERNAL: a defect of the server. Nothing is known about the
 	// addresses.
 	ErrorReason_ERROR_REASON_INTERNAL ErrorReason = 18
-	// ERROR_REASON_NOT_OFFERED: this version of the server does not offer the
-	// method yet (UNIMPLEMENTED). Metadata: "method".
+	// ERROR_REASON_NOT_OFFERED is not sent any more: the server offers every method.
+	//
+	// Deprecated: Marked as deprecated in walletscreen/v1/walletscreen.proto.
 	ErrorReason_ERROR_REASON_NOT_OFFERED ErrorReason = 19
+	// ERROR_REASON_SNAPSHOT_UNREADABLE: the snapshot asked for is not in memory, and
+	// where it is kept cannot be reached or read now. Try again.
+	ErrorReason_ERROR_REASON_SNAPSHOT_UNREADABLE ErrorReason = 20
+	// ERROR_REASON_SERVER_STOPPING: the server is going away, and ends its streams.
+	// Go on at another one, or here when it is back.
+	ErrorReason_ERROR_REASON_SERVER_STOPPING ErrorReason = 21
 	// ERROR_REASON_OVERLOADED: the server has as many calls in progress, or holds as
 	// much for clients, as it may. Another server may have room. Try again.
-	ErrorReason_ERROR_REASON_OVERLOADED ErrorReason = 25
+	ErrorReason_ERROR_REASON_OVERLOADED ErrorReason = 22
 )
 
 // Enum value maps for ErrorReason.
@@ -710,7 +724,9 @@ var (
 		17: "ERROR_REASON_PERMISSION_DENIED",
 		18: "ERROR_REASON_INTERNAL",
 		19: "ERROR_REASON_NOT_OFFERED",
-		25: "ERROR_REASON_OVERLOADED",
+		20: "ERROR_REASON_SNAPSHOT_UNREADABLE",
+		21: "ERROR_REASON_SERVER_STOPPING",
+		22: "ERROR_REASON_OVERLOADED",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":             0,
@@ -733,7 +749,9 @@ var (
 		"ERROR_REASON_PERMISSION_DENIED":       17,
 		"ERROR_REASON_INTERNAL":                18,
 		"ERROR_REASON_NOT_OFFERED":             19,
-		"ERROR_REASON_OVERLOADED":              25,
+		"ERROR_REASON_SNAPSHOT_UNREADABLE":     20,
+		"ERROR_REASON_SERVER_STOPPING":         21,
+		"ERROR_REASON_OVERLOADED":              22,
 	}
 )
 
@@ -809,6 +827,15 @@ type ScreenAddressesRequest struct {
 	// FAILED_PRECONDITION with SNAPSHOT_NOT_HELD when the server does not hold it.
 	// 0 means the newest. Setting both this and a min_snapshot
 	// greater than it is INVALID_ARGUMENT with INVALID_SNAPSHOT.
+	//
+	// A snapshot that is served no more is a question about the past, and its
+	// answer says so with NOTICE_CODE_SNAPSHOT_SUPERSEDED: VERDICT_NOT_LISTED means
+	// not listed in that snapshot, and must not be relied on for what is done now.
+	// valid_until is unset. A list whose publication is the one served now is as
+	// fresh, stale or held as it is now. Of another list verified_at is unset and
+	// the server's limit on age is not enforced; a max_list_age is, and counts from
+	// the end of the publication's day. Rows for which a list prints days of its own
+	// count by the day of the call. Ask with as_of too to ask for another day.
 	Snapshot uint64 `protobuf:"varint,6,opt,name=snapshot,proto3" json:"snapshot,omitempty"`
 	// max_list_age tightens the server's own limit on the age of lists (time since
 	// the loader last compared the list with its publisher) for this request. A
@@ -938,7 +965,8 @@ type ScreenAddressesResponse struct {
 	// force: a stored VERDICT_NOT_LISTED must not be relied on after it. A new
 	// snapshot may overtake the answer before. Builtin lists, on which no limit is
 	// enforced, do not count. Unset when there are no others, when a list has
-	// already passed the limit, and for questions about the past (as_of).
+	// already passed the limit, and for questions about the past (as_of, a snapshot
+	// that is served no more).
 	ValidUntil *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=valid_until,json=validUntil,proto3" json:"valid_until,omitempty"`
 	// receipt is the signed receipt, when one was asked for.
 	Receipt *Receipt `protobuf:"bytes,5,opt,name=receipt,proto3" json:"receipt,omitempty"`
@@ -2561,7 +2589,8 @@ func (x *UncoveredList) GetUrl() string {
 // GetAddressHistoryRequest asks for every listing of one address.
 type GetAddressHistoryRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// address is the text to look up, as in ScreenAddressesRequest.addresses.
+	// address is the text to look up, as in ScreenAddressesRequest.addresses. One
+	// that is not valid UTF-8 is answered, too.
 	Address string `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`
 	// list_ids are the lists to look in, as in ScreenAddressesRequest.list_ids.
 	ListIds []string `protobuf:"bytes,2,rep,name=list_ids,json=listIds,proto3" json:"list_ids,omitempty"`
@@ -2625,9 +2654,13 @@ func (x *GetAddressHistoryRequest) GetNetwork() string {
 // GetAddressHistoryResponse holds every listing of one address.
 type GetAddressHistoryResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// matches are the listings, past and present, oldest first.
+	// matches are the listings, past, present and to come, by the day from which
+	// they count, oldest first. Each is as it stands now, one that has ended as it
+	// last stood.
 	Matches []*Match `protobuf:"bytes,1,rep,name=matches,proto3" json:"matches,omitempty"`
-	// reason says why the history may not be complete, as in ScreenResult.reason.
+	// reason says why the history may not be complete: why the text cannot be read,
+	// or what stands against the lists (REASON_STALE, REASON_NOT_LOADED).
+	// Unspecified when nothing does, also when there are no matches.
 	Reason Reason `protobuf:"varint,2,opt,name=reason,proto3,enum=walletscreen.v1.Reason" json:"reason,omitempty"`
 	// warnings are remarks on how the text had to be read.
 	Warnings []Warning `protobuf:"varint,3,rep,packed,name=warnings,proto3,enum=walletscreen.v1.Warning" json:"warnings,omitempty"`
@@ -2720,8 +2753,15 @@ type WatchChangesRequest struct {
 	// knows; changes after it are sent. 0 means from the one served now: only new
 	// changes.
 	FromSnapshot uint64 `protobuf:"varint,1,opt,name=from_snapshot,json=fromSnapshot,proto3" json:"from_snapshot,omitempty"`
-	// list_ids are the lists to follow; none means all.
-	ListIds       []string `protobuf:"bytes,2,rep,name=list_ids,json=listIds,proto3" json:"list_ids,omitempty"`
+	// list_ids are the lists to follow, as in ScreenAddressesRequest.list_ids; none
+	// means all. One that is not loaded has no changes until it is.
+	ListIds []string `protobuf:"bytes,2,rep,name=list_ids,json=listIds,proto3" json:"list_ids,omitempty"`
+	// from_digest is the digest of from_snapshot, as its SnapshotRef said. With it
+	// the server can tell that another snapshot has the number now, which happens
+	// when an installation lost all its data. "" checks nothing. A text that is no
+	// digest, or one without from_snapshot, is INVALID_ARGUMENT with
+	// INVALID_SNAPSHOT.
+	FromDigest    string `protobuf:"bytes,3,opt,name=from_digest,json=fromDigest,proto3" json:"from_digest,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2770,14 +2810,23 @@ func (x *WatchChangesRequest) GetListIds() []string {
 	return nil
 }
 
+func (x *WatchChangesRequest) GetFromDigest() string {
+	if x != nil {
+		return x.FromDigest
+	}
+	return ""
+}
+
 // WatchChangesResponse holds changes that one snapshot made.
 type WatchChangesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// snapshot is the snapshot that made them. Resume from its sequence number
-	// when last is set.
+	// snapshot is the snapshot that made them. Resume from its sequence number and
+	// digest when last is set; before, resume from the one before it: a part of the
+	// changes says nothing of the others.
 	Snapshot *SnapshotRef `protobuf:"bytes,1,opt,name=snapshot,proto3" json:"snapshot,omitempty"`
-	// changes are the changes, at most 1,000 in a message; none when the client is
-	// told only that a snapshot changed nothing in its lists.
+	// changes are the changes, at most 1,000 in a message and no more than 1 MiB
+	// unless one change alone is larger; none when the client is told only that a
+	// snapshot changed nothing in its lists. Lists come in order of their ids.
 	Changes []*ListingChange `protobuf:"bytes,2,rep,name=changes,proto3" json:"changes,omitempty"`
 	// last is set on the last message for this snapshot.
 	Last          bool `protobuf:"varint,3,opt,name=last,proto3" json:"last,omitempty"`
@@ -2841,9 +2890,11 @@ type ListingChange struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// type says what happened.
 	Type ListingChangeType `protobuf:"varint,1,opt,name=type,proto3,enum=walletscreen.v1.ListingChangeType" json:"type,omitempty"`
-	// listing is the listing after the change.
+	// listing is the listing after the change: one that was delisted, with its end.
+	// A rollback and a list that is not loaded any more take listings away that the
+	// snapshot does not know at all; then it is as it was before, without an end.
 	Listing *Listing `protobuf:"bytes,2,opt,name=listing,proto3" json:"listing,omitempty"`
-	// previous is the listing before the change, when it was amended.
+	// previous is the listing before the change, when it was amended or delisted.
 	Previous      *Listing `protobuf:"bytes,3,opt,name=previous,proto3" json:"previous,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2903,7 +2954,8 @@ func (x *ListingChange) GetPrevious() *Listing {
 // ExportSnapshotRequest asks for a snapshot's canonical encoding.
 type ExportSnapshotRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// snapshot is the sequence number; 0 means the one served now.
+	// snapshot is the sequence number; 0 means the one served now. One that is yet
+	// to come is waited for as in ScreenAddressesRequest.snapshot.
 	// FAILED_PRECONDITION with SNAPSHOT_NOT_HELD when the server does not hold it.
 	Snapshot      uint64 `protobuf:"varint,1,opt,name=snapshot,proto3" json:"snapshot,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -2952,14 +3004,17 @@ type ExportSnapshotResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// snapshot names the snapshot; set in the first message only.
 	Snapshot *SnapshotRef `protobuf:"bytes,1,opt,name=snapshot,proto3" json:"snapshot,omitempty"`
-	// signature is the loader's signature over the digest; first message only.
+	// signature is the loader's signature over signed_statement, as in
+	// GetSnapshotResponse; first message only.
 	Signature []byte `protobuf:"bytes,2,opt,name=signature,proto3" json:"signature,omitempty"`
 	// signature_key_id names the key of the signature; first message only.
 	SignatureKeyId string `protobuf:"bytes,3,opt,name=signature_key_id,json=signatureKeyId,proto3" json:"signature_key_id,omitempty"`
-	// data is the next piece, at most 1 MiB.
-	Data          []byte `protobuf:"bytes,4,opt,name=data,proto3" json:"data,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// data is the next piece, at most 1 MiB, never empty.
+	Data []byte `protobuf:"bytes,4,opt,name=data,proto3" json:"data,omitempty"`
+	// signed_statement is what is signed; first message only.
+	SignedStatement []byte `protobuf:"bytes,5,opt,name=signed_statement,json=signedStatement,proto3" json:"signed_statement,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *ExportSnapshotResponse) Reset() {
@@ -3016,6 +3071,13 @@ func (x *ExportSnapshotResponse) GetSignatureKeyId() string {
 func (x *ExportSnapshotResponse) GetData() []byte {
 	if x != nil {
 		return x.Data
+	}
+	return nil
+}
+
+func (x *ExportSnapshotResponse) GetSignedStatement() []byte {
+	if x != nil {
+		return x.SignedStatement
 	}
 	return nil
 }
@@ -3189,10 +3251,12 @@ const file_walletscreen_v1_walletscreen_proto_rawDesc = "" +
 	"\bwarnings\x18\x03 \x03(\x0e2\x18.walletscreen.v1.WarningR\bwarnings\x128\n" +
 	"\bsnapshot\x18\x04 \x01(\v2\x1c.walletscreen.v1.SnapshotRefR\bsnapshot\x121\n" +
 	"\anotices\x18\x05 \x03(\v2\x17.walletscreen.v1.NoticeR\anotices\x124\n" +
-	"\x05lists\x18\x06 \x03(\v2\x1e.walletscreen.v1.ListFreshnessR\x05lists\"U\n" +
+	"\x05lists\x18\x06 \x03(\v2\x1e.walletscreen.v1.ListFreshnessR\x05lists\"v\n" +
 	"\x13WatchChangesRequest\x12#\n" +
 	"\rfrom_snapshot\x18\x01 \x01(\x04R\ffromSnapshot\x12\x19\n" +
-	"\blist_ids\x18\x02 \x03(\tR\alistIds\"\x9e\x01\n" +
+	"\blist_ids\x18\x02 \x03(\tR\alistIds\x12\x1f\n" +
+	"\vfrom_digest\x18\x03 \x01(\tR\n" +
+	"fromDigest\"\x9e\x01\n" +
 	"\x14WatchChangesResponse\x128\n" +
 	"\bsnapshot\x18\x01 \x01(\v2\x1c.walletscreen.v1.SnapshotRefR\bsnapshot\x128\n" +
 	"\achanges\x18\x02 \x03(\v2\x1e.walletscreen.v1.ListingChangeR\achanges\x12\x12\n" +
@@ -3202,12 +3266,13 @@ const file_walletscreen_v1_walletscreen_proto_rawDesc = "" +
 	"\alisting\x18\x02 \x01(\v2\x18.walletscreen.v1.ListingR\alisting\x124\n" +
 	"\bprevious\x18\x03 \x01(\v2\x18.walletscreen.v1.ListingR\bprevious\"3\n" +
 	"\x15ExportSnapshotRequest\x12\x1a\n" +
-	"\bsnapshot\x18\x01 \x01(\x04R\bsnapshot\"\xae\x01\n" +
+	"\bsnapshot\x18\x01 \x01(\x04R\bsnapshot\"\xd9\x01\n" +
 	"\x16ExportSnapshotResponse\x128\n" +
 	"\bsnapshot\x18\x01 \x01(\v2\x1c.walletscreen.v1.SnapshotRefR\bsnapshot\x12\x1c\n" +
 	"\tsignature\x18\x02 \x01(\fR\tsignature\x12(\n" +
 	"\x10signature_key_id\x18\x03 \x01(\tR\x0esignatureKeyId\x12\x12\n" +
-	"\x04data\x18\x04 \x01(\fR\x04data*\x94\x01\n" +
+	"\x04data\x18\x04 \x01(\fR\x04data\x12)\n" +
+	"\x10signed_statement\x18\x05 \x01(\fR\x0fsignedStatement*\x94\x01\n" +
 	"\aVerdict\x12\x17\n" +
 	"\x13VERDICT_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eVERDICT_LISTED\x10\x01\x12\x14\n" +
@@ -3262,19 +3327,20 @@ const file_walletscreen_v1_walletscreen_proto_rawDesc = "" +
 	"\x15PARTY_TYPE_INDIVIDUAL\x10\x01\x12\x15\n" +
 	"\x11PARTY_TYPE_ENTITY\x10\x02\x12\x15\n" +
 	"\x11PARTY_TYPE_VESSEL\x10\x03\x12\x17\n" +
-	"\x13PARTY_TYPE_AIRCRAFT\x10\x04*\xa7\x01\n" +
+	"\x13PARTY_TYPE_AIRCRAFT\x10\x04*\xcc\x01\n" +
 	"\n" +
 	"NoticeCode\x12\x1b\n" +
 	"\x17NOTICE_CODE_UNSPECIFIED\x10\x00\x12\x1d\n" +
 	"\x19NOTICE_CODE_BUILTIN_LISTS\x10\x01\x12\x1a\n" +
 	"\x16NOTICE_CODE_LIST_STALE\x10\x02\x12\x1f\n" +
 	"\x1bNOTICE_CODE_LIST_NOT_LOADED\x10\x03\x12 \n" +
-	"\x1cNOTICE_CODE_PUBLICATION_HELD\x10\x04*\x9b\x01\n" +
+	"\x1cNOTICE_CODE_PUBLICATION_HELD\x10\x04\x12#\n" +
+	"\x1fNOTICE_CODE_SNAPSHOT_SUPERSEDED\x10\x05*\x9b\x01\n" +
 	"\x11ListingChangeType\x12#\n" +
 	"\x1fLISTING_CHANGE_TYPE_UNSPECIFIED\x10\x00\x12\x1e\n" +
 	"\x1aLISTING_CHANGE_TYPE_LISTED\x10\x01\x12 \n" +
 	"\x1cLISTING_CHANGE_TYPE_DELISTED\x10\x02\x12\x1f\n" +
-	"\x1bLISTING_CHANGE_TYPE_AMENDED\x10\x03*\xd3\x05\n" +
+	"\x1bLISTING_CHANGE_TYPE_AMENDED\x10\x03*\x9f\x06\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\x1d\n" +
 	"\x19ERROR_REASON_NO_ADDRESSES\x10\x01\x12#\n" +
@@ -3295,9 +3361,11 @@ const file_walletscreen_v1_walletscreen_proto_rawDesc = "" +
 	"\x1bERROR_REASON_QUOTA_EXCEEDED\x10\x0f\x12 \n" +
 	"\x1cERROR_REASON_UNAUTHENTICATED\x10\x10\x12\"\n" +
 	"\x1eERROR_REASON_PERMISSION_DENIED\x10\x11\x12\x19\n" +
-	"\x15ERROR_REASON_INTERNAL\x10\x12\x12\x1c\n" +
-	"\x18ERROR_REASON_NOT_OFFERED\x10\x13\x12\x1b\n" +
-	"\x17ERROR_REASON_OVERLOADED\x10\x192\xe6\x01\n" +
+	"\x15ERROR_REASON_INTERNAL\x10\x12\x12 \n" +
+	"\x18ERROR_REASON_NOT_OFFERED\x10\x13\x1a\x02\b\x01\x12$\n" +
+	" ERROR_REASON_SNAPSHOT_UNREADABLE\x10\x14\x12 \n" +
+	"\x1cERROR_REASON_SERVER_STOPPING\x10\x15\x12\x1b\n" +
+	"\x17ERROR_REASON_OVERLOADED\x10\x162\xe6\x01\n" +
 	"\x10ScreeningService\x12d\n" +
 	"\x0fScreenAddresses\x12'.walletscreen.v1.ScreenAddressesRequest\x1a(.walletscreen.v1.ScreenAddressesResponse\x12l\n" +
 	"\x13ScreenAddressStream\x12'.walletscreen.v1.ScreenAddressesRequest\x1a(.walletscreen.v1.ScreenAddressesResponse(\x010\x012\x97\x03\n" +

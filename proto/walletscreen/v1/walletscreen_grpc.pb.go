@@ -67,17 +67,26 @@ type ScreeningServiceClient interface {
 	//     INVALID_REQUEST_ID.
 	//   - FAILED_PRECONDITION: SNAPSHOT_NOT_REACHED (min_snapshot), SNAPSHOT_NOT_HELD
 	//     (snapshot), RECEIPTS_NOT_CONFIGURED (receipt).
-	//   - UNAVAILABLE: NOT_READY, no snapshot is loaded yet.
+	//   - UNAVAILABLE: NOT_READY, no snapshot is loaded yet; SNAPSHOT_UNREADABLE
+	//     (snapshot), where it is kept cannot be reached now.
 	//
 	// It is safe to repeat.
 	ScreenAddresses(ctx context.Context, in *ScreenAddressesRequest, opts ...grpc.CallOption) (*ScreenAddressesResponse, error)
 	// ScreenAddressStream screens batch after batch over one stream, for jobs that
 	// re-screen many addresses. Each request is answered as by ScreenAddresses, in
 	// order; successive answers may come from successive snapshots. The server
-	// reads no further than it has answered, so a slow reader slows itself down.
+	// reads at most one request further than it has answered, so a slow reader
+	// slows itself down. The stream ends when the client has sent its last request
+	// and every one is answered.
 	//
 	// A request that ScreenAddresses would refuse ends the stream with the same
-	// status, after the answers to all requests before it.
+	// status, after the answers to all requests before it. A server that is going
+	// away ends it with UNAVAILABLE and SERVER_STOPPING, between two answers.
+	//
+	// To go on after a stream that was cut: answers come in order and carry the
+	// request_id of their requests, so the last one received tells which requests
+	// are answered. Open another stream and send the others again, from the first
+	// that has no answer; that one may have been answered, and repeating is safe.
 	ScreenAddressStream(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[ScreenAddressesRequest, ScreenAddressesResponse], error)
 }
 
@@ -132,17 +141,26 @@ type ScreeningServiceServer interface {
 	//     INVALID_REQUEST_ID.
 	//   - FAILED_PRECONDITION: SNAPSHOT_NOT_REACHED (min_snapshot), SNAPSHOT_NOT_HELD
 	//     (snapshot), RECEIPTS_NOT_CONFIGURED (receipt).
-	//   - UNAVAILABLE: NOT_READY, no snapshot is loaded yet.
+	//   - UNAVAILABLE: NOT_READY, no snapshot is loaded yet; SNAPSHOT_UNREADABLE
+	//     (snapshot), where it is kept cannot be reached now.
 	//
 	// It is safe to repeat.
 	ScreenAddresses(context.Context, *ScreenAddressesRequest) (*ScreenAddressesResponse, error)
 	// ScreenAddressStream screens batch after batch over one stream, for jobs that
 	// re-screen many addresses. Each request is answered as by ScreenAddresses, in
 	// order; successive answers may come from successive snapshots. The server
-	// reads no further than it has answered, so a slow reader slows itself down.
+	// reads at most one request further than it has answered, so a slow reader
+	// slows itself down. The stream ends when the client has sent its last request
+	// and every one is answered.
 	//
 	// A request that ScreenAddresses would refuse ends the stream with the same
-	// status, after the answers to all requests before it.
+	// status, after the answers to all requests before it. A server that is going
+	// away ends it with UNAVAILABLE and SERVER_STOPPING, between two answers.
+	//
+	// To go on after a stream that was cut: answers come in order and carry the
+	// request_id of their requests, so the last one received tells which requests
+	// are answered. Open another stream and send the others again, from the first
+	// that has no answer; that one may have been answered, and repeating is safe.
 	ScreenAddressStream(grpc.BidiStreamingServer[ScreenAddressesRequest, ScreenAddressesResponse]) error
 	mustEmbedUnimplementedScreeningServiceServer()
 }
@@ -249,18 +267,45 @@ type ListServiceClient interface {
 	// GetAddressHistory returns every listing of one address, past and present, on
 	// every list, with the publications that listed and delisted it. An address
 	// that cannot be read is answered with the reason, not with an error.
+	// INVALID_ARGUMENT: INVALID_NETWORK, INVALID_LIST_ID. UNAVAILABLE: NOT_READY.
 	GetAddressHistory(ctx context.Context, in *GetAddressHistoryRequest, opts ...grpc.CallOption) (*GetAddressHistoryResponse, error)
 	// WatchChanges sends what was listed, delisted and amended since a snapshot,
 	// then stays open and sends changes as new snapshots are served. Changes of
 	// one snapshot come together, snapshots in ascending order of sequence; each
-	// message names the snapshot to resume from. Fails with OUT_OF_RANGE and
-	// SNAPSHOT_TOO_OLD when the server does not hold the history back to
-	// from_snapshot: then fetch the whole state with ExportSnapshot and watch from
-	// there. A client that reads too slowly is cut off with RESOURCE_EXHAUSTED and
-	// SLOW_CONSUMER and may resume.
+	// message names the snapshot to resume from.
+	//
+	// The first messages, at once, lead from from_snapshot to the snapshot that is
+	// served: the changes between these two, so that a listing that came and went
+	// meanwhile is not among them (GetAddressHistory has it). When both are the
+	// same, or from_snapshot is 0, it is one message without changes. After that
+	// every new snapshot is told, with one message without changes if it changed
+	// nothing in the lists followed. Nothing is sent between snapshots.
+	//
+	// Changes are those of current listings. Who holds the current listings of
+	// from_snapshot, takes each previous out and puts each listing in but those of
+	// LISTING_CHANGE_TYPE_DELISTED, holds the current listings of snapshot. This is
+	// so after a rollback, too: it is a new snapshot with an older content.
+	//
+	// Fails with OUT_OF_RANGE and SNAPSHOT_TOO_OLD when the server does not hold
+	// from_snapshot any more, holds another under its number (from_digest), when
+	// the changes would take over 64 MiB, or when the numbers of snapshots begin
+	// anew, as after the loss of all data: then fetch the whole state with
+	// ExportSnapshot and watch from there. A from_snapshot that the server has not
+	// reached is waited for as a min_snapshot is, then FAILED_PRECONDITION with
+	// SNAPSHOT_NOT_REACHED: another server may be ahead of this one. UNAVAILABLE
+	// with SNAPSHOT_UNREADABLE when from_snapshot cannot be read now.
+	//
+	// A client that does not take a message for 30 seconds, or is more than 16
+	// snapshots behind, is cut off with RESOURCE_EXHAUSTED and SLOW_CONSUMER and may
+	// resume. A server that is going away ends the stream with UNAVAILABLE and
+	// SERVER_STOPPING; connections end now and then, too: resume. INVALID_ARGUMENT:
+	// INVALID_LIST_ID, INVALID_SNAPSHOT (from_digest).
 	WatchChanges(ctx context.Context, in *WatchChangesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchChangesResponse], error)
 	// ExportSnapshot streams the snapshot in its canonical encoding, the bytes
-	// whose SHA-256 is the digest that answers name.
+	// whose SHA-256 is the digest that answers name. A client that does not take a
+	// message for 30 seconds is cut off with RESOURCE_EXHAUSTED and SLOW_CONSUMER.
+	// FAILED_PRECONDITION with SNAPSHOT_NOT_HELD, UNAVAILABLE with NOT_READY and
+	// SNAPSHOT_UNREADABLE are as for ScreenAddresses.
 	ExportSnapshot(ctx context.Context, in *ExportSnapshotRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ExportSnapshotResponse], error)
 }
 
@@ -343,18 +388,45 @@ type ListServiceServer interface {
 	// GetAddressHistory returns every listing of one address, past and present, on
 	// every list, with the publications that listed and delisted it. An address
 	// that cannot be read is answered with the reason, not with an error.
+	// INVALID_ARGUMENT: INVALID_NETWORK, INVALID_LIST_ID. UNAVAILABLE: NOT_READY.
 	GetAddressHistory(context.Context, *GetAddressHistoryRequest) (*GetAddressHistoryResponse, error)
 	// WatchChanges sends what was listed, delisted and amended since a snapshot,
 	// then stays open and sends changes as new snapshots are served. Changes of
 	// one snapshot come together, snapshots in ascending order of sequence; each
-	// message names the snapshot to resume from. Fails with OUT_OF_RANGE and
-	// SNAPSHOT_TOO_OLD when the server does not hold the history back to
-	// from_snapshot: then fetch the whole state with ExportSnapshot and watch from
-	// there. A client that reads too slowly is cut off with RESOURCE_EXHAUSTED and
-	// SLOW_CONSUMER and may resume.
+	// message names the snapshot to resume from.
+	//
+	// The first messages, at once, lead from from_snapshot to the snapshot that is
+	// served: the changes between these two, so that a listing that came and went
+	// meanwhile is not among them (GetAddressHistory has it). When both are the
+	// same, or from_snapshot is 0, it is one message without changes. After that
+	// every new snapshot is told, with one message without changes if it changed
+	// nothing in the lists followed. Nothing is sent between snapshots.
+	//
+	// Changes are those of current listings. Who holds the current listings of
+	// from_snapshot, takes each previous out and puts each listing in but those of
+	// LISTING_CHANGE_TYPE_DELISTED, holds the current listings of snapshot. This is
+	// so after a rollback, too: it is a new snapshot with an older content.
+	//
+	// Fails with OUT_OF_RANGE and SNAPSHOT_TOO_OLD when the server does not hold
+	// from_snapshot any more, holds another under its number (from_digest), when
+	// the changes would take over 64 MiB, or when the numbers of snapshots begin
+	// anew, as after the loss of all data: then fetch the whole state with
+	// ExportSnapshot and watch from there. A from_snapshot that the server has not
+	// reached is waited for as a min_snapshot is, then FAILED_PRECONDITION with
+	// SNAPSHOT_NOT_REACHED: another server may be ahead of this one. UNAVAILABLE
+	// with SNAPSHOT_UNREADABLE when from_snapshot cannot be read now.
+	//
+	// A client that does not take a message for 30 seconds, or is more than 16
+	// snapshots behind, is cut off with RESOURCE_EXHAUSTED and SLOW_CONSUMER and may
+	// resume. A server that is going away ends the stream with UNAVAILABLE and
+	// SERVER_STOPPING; connections end now and then, too: resume. INVALID_ARGUMENT:
+	// INVALID_LIST_ID, INVALID_SNAPSHOT (from_digest).
 	WatchChanges(*WatchChangesRequest, grpc.ServerStreamingServer[WatchChangesResponse]) error
 	// ExportSnapshot streams the snapshot in its canonical encoding, the bytes
-	// whose SHA-256 is the digest that answers name.
+	// whose SHA-256 is the digest that answers name. A client that does not take a
+	// message for 30 seconds is cut off with RESOURCE_EXHAUSTED and SLOW_CONSUMER.
+	// FAILED_PRECONDITION with SNAPSHOT_NOT_HELD, UNAVAILABLE with NOT_READY and
+	// SNAPSHOT_UNREADABLE are as for ScreenAddresses.
 	ExportSnapshot(*ExportSnapshotRequest, grpc.ServerStreamingServer[ExportSnapshotResponse]) error
 	mustEmbedUnimplementedListServiceServer()
 }
