@@ -162,7 +162,9 @@ func (c *checkCmd) screener(ctx context.Context) (client.Screener, func(), error
 		return timed{cl, c.Timeout}, func() { cl.Close() }, nil
 	}
 	srv := server.New(server.Config{Version: version()})
-	srv.Swap(server.State{Snapshot: snapshot})
+	if err := srv.Swap(server.State{Snapshot: snapshot}); err != nil {
+		return nil, nil, err
+	}
 	return srv, func() {}, nil
 }
 

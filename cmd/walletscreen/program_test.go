@@ -131,7 +131,7 @@ func serveIn(t testing.TB, dir string, args ...string) *serving {
 	s := &serving{cmd: exec.Command(program(t), args...), done: make(chan struct{})}
 	s.cmd.Dir = dir
 	// No test asks publishers, unless it says so by --refresh.
-	s.cmd.Env = append(os.Environ(), "WALLETSCREEN_REFRESH=0")
+	s.cmd.Env = append(os.Environ(), "WALLETSCREEN_REFRESH=0", "WALLETSCREEN_DRAIN_DELAY=0")
 	stderr, err := s.cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -3,13 +3,11 @@ package server
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"slices"
 	"strconv"
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	pb "walletscreen/proto/walletscreen/v1"
@@ -19,15 +17,19 @@ import (
 
 // ScreenAddresses answers as the contract says.
 func (s *Server) ScreenAddresses(ctx context.Context, req *pb.ScreenAddressesRequest) (*pb.ScreenAddressesResponse, error) {
-	begin := time.Now()
-	res, err := s.screen(ctx, req)
-	took := time.Since(begin)
-	s.metrics.observe(res, err, took)
-	if s.cfg.Log.Enabled(ctx, slog.LevelDebug) {
-		s.cfg.Log.LogAttrs(ctx, slog.LevelDebug, "screened", slog.String("request_id", req.GetRequestId()), slog.Int("addresses", len(req.GetAddresses())),
-			slog.Uint64("snapshot", res.GetSnapshot().GetSequence()), slog.Duration("took", took), slog.String("code", status.Code(err).String()))
+	return s.screen(ctx, req)
+}
+
+func (s *Server) screen(ctx context.Context, req *pb.ScreenAddressesRequest) (*pb.ScreenAddressesResponse, error) {
+	query, err := s.query(req, s.cfg.Now())
+	if err != nil {
+		return nil, err
 	}
-	return res, err
+	sv, err := s.pick(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	return s.answer(sv, req, query, s.cfg.Now()), nil // pick may have waited
 }
 
 // ScreenAddressStream is not offered yet.
@@ -39,17 +41,8 @@ func notOffered(method string) error {
 	return failure(pb.ErrorReason_ERROR_REASON_NOT_OFFERED, method+" is not offered by this version", "method", method)
 }
 
-func (s *Server) screen(ctx context.Context, req *pb.ScreenAddressesRequest) (*pb.ScreenAddressesResponse, error) {
-	now := s.cfg.Now()
-	query, err := s.query(req, now)
-	if err != nil {
-		return nil, err
-	}
-	sv, err := s.pick(ctx, req)
-	if err != nil {
-		return nil, err
-	}
-	now = s.cfg.Now() // pick may have waited
+// answer answers a request from a state.
+func (s *Server) answer(sv *served, req *pb.ScreenAddressesRequest, query screen.Query, now time.Time) *pb.ScreenAddressesResponse {
 	limitOf := func(id screen.ListID) time.Duration {
 		limit := s.limit(sv, id)
 		if req.MaxListAge != nil {
@@ -85,28 +78,23 @@ func (s *Server) screen(ctx context.Context, req *pb.ScreenAddressesRequest) (*p
 		limit := limitOf(list.ID)
 		if f.Stale {
 			anyStale = true
-			res.Notices = append(res.Notices, &pb.Notice{
-				Code: pb.NoticeCode_NOTICE_CODE_LIST_STALE, ListId: f.ListId,
-				Message: fmt.Sprintf("list %s is %s old, over the limit of %s: what it does not list cannot be screened", f.ListId, roughly(sv.age(list, now)), limit),
-			})
+			res.Notices = append(res.Notices, sv.staleNotice(list, limit, now))
 		}
-		if until := sv.asOfWhen(list).Add(limit); limit > 0 && (validUntil.IsZero() || until.Before(validUntil)) {
+		if until := now.Add(limit - sv.age(list, now)); limit > 0 && (validUntil.IsZero() || until.Before(validUntil)) {
 			validUntil = until
 		}
 		res.Lists = append(res.Lists, f)
 	}
 	for _, id := range query.Lists {
 		if sv.Snapshot.List(id) == nil {
-			res.Notices = append(res.Notices, &pb.Notice{
-				Code: pb.NoticeCode_NOTICE_CODE_LIST_NOT_LOADED, ListId: string(id), Message: fmt.Sprintf("list %s is not loaded", id),
-			})
+			res.Notices = append(res.Notices, notLoadedNotice(id))
 		}
 	}
 	res.Notices = append(res.Notices, s.notices(sv, asked, now)...)
 	if !anyStale && query.AsOf == 0 && !validUntil.IsZero() {
 		res.ValidUntil = timestamppb.New(validUntil)
 	}
-	return res, nil
+	return res
 }
 
 // require adds the lists that the operator requires and are not loaded to a
@@ -164,7 +152,7 @@ func (s *Server) query(req *pb.ScreenAddressesRequest, now time.Time) (screen.Qu
 	if req.Snapshot != 0 && req.MinSnapshot > req.Snapshot {
 		return query, failure(pb.ErrorReason_ERROR_REASON_INVALID_SNAPSHOT, "min_snapshot is greater than snapshot")
 	}
-	if len(req.RequestId) > maxRequestID || slices.ContainsFunc([]byte(req.RequestId), func(c byte) bool { return c < ' ' || c > '~' }) {
+	if !validRequestID(req.RequestId) {
 		return query, failure(pb.ErrorReason_ERROR_REASON_INVALID_REQUEST_ID, fmt.Sprintf("request_id is not at most %d printable ASCII characters", maxRequestID))
 	}
 	if req.Receipt {
