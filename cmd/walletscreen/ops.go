@@ -67,7 +67,7 @@ func (o *operators) handler() http.Handler {
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
 		if status := o.server.Status(); !status.Ready {
 			w.WriteHeader(http.StatusServiceUnavailable)
-			fmt.Fprintln(w, "not ready:", printable(status.Why))
+			fmt.Fprintln(w, "not ready:", visible(status.Why))
 			return
 		}
 		fmt.Fprintln(w, "ready")

@@ -287,8 +287,10 @@ func (c *serveCmd) follow(ctx context.Context, group *errgroup.Group, reader *st
 		}
 	}
 	var cached *screen.Snapshot
+	seen := have // what the store had last, served or refused
 	changed := func(next *store.State) {
 		begin := time.Now()
+		seen = next
 		isNew := have == nil || have.Snapshot != next.Snapshot
 		if srv.Swap(server.State{Snapshot: next.Snapshot, Verified: next.Verified, Builtin: builtinLists(frozen, next)}) != nil {
 			return // which the server told; a cache keeps what is served
@@ -346,7 +348,7 @@ func (c *serveCmd) follow(ctx context.Context, group *errgroup.Group, reader *st
 	}
 	group.Go(func() error {
 		defer reader.Close()
-		_ = reader.Follow(ctx, have, changed, failed)
+		_ = reader.Follow(ctx, seen, changed, failed)
 		return nil
 	})
 }
