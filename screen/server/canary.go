@@ -150,14 +150,19 @@ func (s *Server) checked(sv *served) (n canaryCount, err error) {
 func (s *Server) listedProbes(sv *served, today screen.Date) []probe {
 	var probes []probe
 	snapshot := sv.Snapshot
-	seen := make(map[screen.ListID]int, len(snapshot.Lists()))
+	// Listings stand in order of their lists.
+	var id screen.ListID
+	var nth, rows int
 	for i := range snapshot.Listings() {
 		l := &snapshot.Listings()[i]
 		// Not by the index's own rule, which is what is checked.
 		if l.Delisted != 0 || l.ListedOn > today || l.DelistedOn != 0 && l.DelistedOn <= today || len(l.Text) > address.MaxTextBytes {
 			continue
 		}
-		id := snapshot.ListOf(l).ID
+		if list := snapshot.ListOf(l); list.ID != id {
+			id, nth, rows = list.ID, -1, sv.index.Counts(list.ID).Rows
+		}
+		nth++
 		for i, known := range spellings {
 			if known.list == id && known.printed == l.Text {
 				probes = append(probes, probe{
@@ -165,8 +170,6 @@ func (s *Server) listedProbes(sv *served, today screen.Date) []probe {
 				})
 			}
 		}
-		nth, rows := seen[id], sv.index.Counts(id).Rows
-		seen[id]++
 		// The nth of rows is in the sample if it is the first of its part.
 		if rows > samples && nth > 0 && nth*samples/rows == (nth-1)*samples/rows {
 			continue

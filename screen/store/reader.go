@@ -60,7 +60,7 @@ func (r *Reader) refresh(ctx context.Context, have *State) (*State, error) {
 	}
 	verified, err := decodeVerifications(s, fields)
 	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", r.keys.verified(), err)
+		return nil, refuse(fmt.Errorf("reading %s: %w", r.keys.verified(), err))
 	}
 	return &State{Snapshot: s, Verified: verified}, nil
 }

@@ -17,7 +17,7 @@ func refuse(err error) error {
 
 // Refused reports whether an error of a Reader says that Redis answered, and that
 // what it holds is not accepted: a head or manifest of another schema or that is no
-// such thing, a digest that does not match, a piece that is missing, a snapshot that
+// such thing, a verification that is none, a digest that does not match, a piece that is missing, a snapshot that
 // is older than what was read before.
 func Refused(err error) bool {
 	var refused refusedError
