@@ -168,7 +168,9 @@ func (c *checkCmd) screener(ctx context.Context) (client.Screener, func(), error
 		return cl, func() { cl.Close() }, nil
 	}
 	srv := server.New(server.Config{Version: version()})
-	srv.Swap(state)
+	if err := srv.Swap(state); err != nil {
+		return nil, nil, err
+	}
 	return srv, func() {}, nil
 }
 

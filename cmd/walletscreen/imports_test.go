@@ -57,9 +57,13 @@ var rooms = []room{
 	{path: "screen/store", ours: []string{"screen", "screen/address", "screen/signing"}, others: []string{"github.com/redis/go-redis"}},
 	{path: "screen/store/storetest"},
 	{
-		path:   "screen/server",
-		ours:   []string{"proto/walletscreen/v1", "screen", "screen/address", "screen/server/access", "screen/signing", "screen/wire"},
-		others: append([]string{"google.golang.org/genproto/googleapis/rpc", "github.com/prometheus/client_golang"}, grpcAndProto...),
+		path: "screen/server",
+		ours: []string{"proto/walletscreen/v1", "screen", "screen/address", "screen/server/access", "screen/signing", "screen/wire"},
+		others: append([]string{
+			"google.golang.org/genproto/googleapis/rpc", "github.com/prometheus/client_golang",
+			"go.opentelemetry.io/otel/attribute", "go.opentelemetry.io/otel/propagation", "go.opentelemetry.io/otel/trace",
+			"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc",
+		}, grpcAndProto...),
 	},
 	{
 		path:   "screen/server/access",
@@ -115,6 +119,7 @@ var rooms = []room{
 			"github.com/goccy/go-yaml",
 			"github.com/prometheus/client_golang",
 			"github.com/schollz/progressbar",
+			"go.opentelemetry.io/otel",
 			"golang.org/x/sync",
 			"golang.org/x/term",
 		}, grpcAndProto...),

@@ -137,7 +137,7 @@ func serveBuilt(t testing.TB, program, dir string, args ...string) *serving {
 	s := &serving{cmd: exec.Command(program, args...), done: make(chan struct{})}
 	s.cmd.Dir = dir
 	// No test asks publishers, unless it says so by --refresh.
-	s.cmd.Env = append(os.Environ(), "WALLETSCREEN_REFRESH=0")
+	s.cmd.Env = append(os.Environ(), "WALLETSCREEN_REFRESH=0", "WALLETSCREEN_DRAIN_DELAY=0")
 	stderr, err := s.cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)

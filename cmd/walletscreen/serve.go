@@ -7,29 +7,21 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
-	"net/http/pprof"
-	"strings"
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
 
 	"walletscreen/loader"
 	"walletscreen/loader/builtin"
-	pb "walletscreen/proto/walletscreen/v1"
 	"walletscreen/screen"
 	"walletscreen/screen/server"
 	"walletscreen/screen/signing"
 	"walletscreen/screen/store"
 )
-
-// drainTime is how long calls in progress may take after a signal to stop.
-const drainTime = 10 * time.Second
 
 // startPatience is how long a server that starts waits for its first snapshot
 // before it listens without one, not ready.
@@ -42,13 +34,21 @@ type storeFlags struct {
 
 type serveCmd struct {
 	Listen     string        `default:"127.0.0.1:50051" help:"Address to answer gRPC on, HOST:PORT. Port 0 takes a free one."`
-	OpsListen  string        `default:"127.0.0.1:9464" help:"Address for operators, HOST:PORT: /metrics for Prometheus, / for a page about the lists, /debug/pprof/. Empty for none."`
+	OpsListen  string        `default:"127.0.0.1:9464" help:"Address for operators, HOST:PORT: /metrics for Prometheus, / for a page about the server and its lists, /healthz and /readyz for probes, /debug/pprof/. Empty for none."`
 	Insecure   bool          `help:"Allow addresses other than loopback although nothing encrypts or authenticates the connection: for --listen without --tls-cert, and for --ops-listen, which never has TLS."`
 	MaxListAge time.Duration `default:"26h" help:"Time since a list was last compared with its publisher past which it cannot say that something is not listed: the server then is not ready, and answers CANNOT_SCREEN instead of NOT_LISTED. LISTED is still answered. Not enforced on builtin lists."`
 	CacheDir   string        `type:"existingdir" help:"Folder, which is there already, to keep the last good snapshot in, so that the server can start while Redis is down. One server, one folder."`
 	Require    []string      `name:"require-list" placeholder:"LIST" help:"A list without which the server is not ready, and questions that name no lists cannot be answered NOT_LISTED; repeatable. Without it the server answers from whatever lists are loaded."`
 	LogFormat  string        `enum:"text,json" default:"text" help:"Format of the log on standard error: ${enum}."`
-	LogLevel   string        `enum:"debug,info,warn,error" default:"info" help:"What to log: ${enum}. debug has a line for each request, with its id and counts and never with an address."`
+	LogLevel   string        `enum:"debug,info,warn,error" default:"info" help:"What to log: ${enum}."`
+	LogCalls   string        `enum:"none,errors,all" default:"errors" help:"Which calls get a line in the log, with the caller, the request id, counts by verdict, time and code, and never an address: ${enum}. errors are calls that fail or take --slow-call, at most 10 lines a second; all leaves health checks out. A request id that could be an address or a key is not shown."`
+	SlowCall   time.Duration `default:"500ms" help:"Time that a call must take to be logged as slow. 0 for never."`
+	Tracing    bool          `help:"Send a span for each call, without addresses, to an OpenTelemetry collector: OTEL_EXPORTER_OTLP_ENDPOINT says where (grpc), OTEL_TRACES_SAMPLER and OTEL_TRACES_SAMPLER_ARG how many (parentbased_traceidratio and 0.01 are 1 of 100), and so on with the other standard variables."`
+
+	Canary         []string      `sep:"none" placeholder:"LIST=ADDRESS" help:"An address that is on a list, to be screened against every new snapshot before it is served; repeatable, and in the variable one a line. A snapshot whose answer is another one is refused: what was served before still is, and grows stale. An address that its list delisted does not refuse the snapshot; it is logged, to be replaced. Listings of the snapshot itself are always asked for, too."`
+	CanaryUnlisted []string      `sep:"none" placeholder:"ADDRESS" help:"An address that must not be on any list nor related to what is, to be screened likewise; repeatable. A snapshot that matches it is refused until the flag is taken out: your own addresses are listed rarely, and if they are you want to look. Addresses that nobody can have listed are always asked for, too."`
+	DrainDelay     time.Duration `default:"5s" help:"After a signal to stop: how long the server goes on taking calls while it says that it is not ready, so that balancers and clients go elsewhere first. 0 for not at all. A second signal ends the program at once."`
+	DrainTimeout   time.Duration `default:"20s" help:"How long calls in progress may take after that before they are cut off. With --drain-delay it should be less than what kills the program, in Kubernetes terminationGracePeriodSeconds (30s)."`
 
 	Refresh time.Duration `default:"1h" help:"Without --redis: import the lists in this process, at once and then after each such time. 0 turns it off. While publishers cannot be reached the builtin lists are served, loudly."`
 
@@ -113,6 +113,17 @@ func (c *serveCmd) Run(ctx context.Context, s std) error {
 		return err
 	}
 	config := server.Config{Access: control, Limits: limits, MaxListAge: c.MaxListAge, Version: version(), Log: log, Metrics: registry, NotCovered: notCovered()}
+	if err := c.observation(&config); err != nil {
+		return err
+	}
+	if c.Tracing {
+		provider, flush, err := startTracing(ctx, log)
+		if err != nil {
+			return err
+		}
+		defer flush()
+		config.Tracer = provider
+	}
 	for _, id := range c.Require {
 		if err := screen.ListID(id).Validate(); err != nil {
 			return usagef("--require-list: %v", err)
@@ -140,8 +151,10 @@ func (c *serveCmd) Run(ctx context.Context, s std) error {
 	defer listener.Close()
 	group.Go(watchAccess(ctx, control))
 	c.follow(ctx, group, reader, trusted, frozen, srv, registry, log)
+	stopped := make(chan struct{})
 	if c.OpsListen != "" {
-		if err := c.serveOps(ctx, group, srv, registry, log); err != nil {
+		ops := operators{listen: c.OpsListen, server: srv, metrics: registry, log: log}
+		if err := ops.serve(group, stopped); err != nil {
 			return err
 		}
 	}
@@ -159,8 +172,9 @@ func (c *serveCmd) Run(ctx context.Context, s std) error {
 		return nil
 	})
 	group.Go(func() error {
+		defer close(stopped)
 		<-ctx.Done()
-		stop(srv, g, log)
+		c.stop(srv, g, log)
 		return nil
 	})
 	log.Info("serving gRPC", "address", listener.Addr().String(), "version", version())
@@ -183,14 +197,53 @@ func allowed(addr string, insecure bool) error {
 		"listen on 127.0.0.1 behind a proxy that does, or say --insecure; for gRPC, give --tls-cert and --tls-key", addr)
 }
 
-// stop lets calls in progress finish, for a while. Health says that the server
-// is going away before it stops taking calls.
-func stop(srv *server.Server, g *grpc.Server, log *slog.Logger) {
-	log.Info("stopping")
+// observation sets what the flags say about logging calls and canaries.
+func (c *serveCmd) observation(config *server.Config) error {
+	for _, d := range []struct {
+		flag  string
+		value time.Duration
+	}{{"--slow-call", c.SlowCall}, {"--drain-delay", c.DrainDelay}, {"--drain-timeout", c.DrainTimeout}} {
+		if d.value < 0 {
+			return usagef("%s is %s, want no negative duration", d.flag, d.value)
+		}
+	}
+	config.LogCalls = map[string]server.LogCalls{"none": server.LogNone, "errors": server.LogErrors, "all": server.LogAll}[c.LogCalls]
+	config.SlowCall = c.SlowCall
+	for i, text := range c.Canary {
+		canary, err := server.ParseCanary(text)
+		if err != nil {
+			return usagef("--canary %d: %v", i+1, err)
+		}
+		config.Canaries = append(config.Canaries, canary)
+	}
+	for i, text := range c.CanaryUnlisted {
+		if err := server.CheckUnlistedCanary(text); err != nil {
+			return usagef("--canary-unlisted %d: %v", i+1, err)
+		}
+	}
+	config.CanariesUnlisted = c.CanaryUnlisted
+	return nil
+}
+
+// stop ends the server in this order: health says that it is going away, clients
+// and balancers have time to see that, watches end, and calls in progress have time
+// to finish.
+func (c *serveCmd) stop(srv *server.Server, g *grpc.Server, log *slog.Logger) {
+	wasReady := srv.Ready()
 	srv.Drain()
-	late := time.AfterFunc(drainTime, g.Stop)
+	log.Info("stopping", "drain_delay", c.DrainDelay, "drain_timeout", c.DrainTimeout)
+	// Nobody was sent to a server that was not ready.
+	if wasReady {
+		time.Sleep(c.DrainDelay)
+	}
+	late := time.AfterFunc(c.DrainTimeout, func() {
+		log.Warn("calls are cut off that took longer than --drain-timeout")
+		g.Stop()
+	})
 	defer late.Stop()
+	srv.EndStreams()
 	g.GracefulStop()
+	log.Info("stopped")
 }
 
 // openStore returns a reader of the store; of an embedded one also its publisher,
@@ -243,18 +296,25 @@ func (c *serveCmd) follow(ctx context.Context, group *errgroup.Group, reader *st
 			if err != nil {
 				log.Error("how fresh the cached lists are is not known", "err", err)
 			}
-			srv.Swap(server.State{Snapshot: have.Snapshot, Verified: have.Verified, Signed: have.Signed})
+			if srv.Swap(server.State{Snapshot: have.Snapshot, Verified: have.Verified, Signed: have.Signed}) != nil {
+				have = nil // what is in Redis may be better
+				break
+			}
 			log.Info("serving the cached snapshot until Redis answers", "snapshot", have.Snapshot.Sequence, "digest", have.Snapshot.Digest().String())
 		case !errors.Is(err, store.ErrNoSnapshot):
 			log.Error("the cached snapshot cannot be used", "err", err)
 		}
 	}
 	var cached *screen.Snapshot
+	seen := have // what the store had last, served or refused
 	changed := func(next *store.State) {
 		begin := time.Now()
+		seen = next
 		isNew := have == nil || have.Snapshot != next.Snapshot
+		if srv.Swap(server.State{Snapshot: next.Snapshot, Verified: next.Verified, Signed: next.Signed, Builtin: builtinLists(frozen, next)}) != nil {
+			return // which the server told; a cache keeps what is served
+		}
 		have = next
-		srv.Swap(server.State{Snapshot: next.Snapshot, Verified: next.Verified, Signed: next.Signed, Builtin: builtinLists(frozen, next)})
 		if isNew {
 			attrs := []any{"snapshot", next.Snapshot.Sequence, "digest", next.Snapshot.Digest().String(),
 				"lists", len(next.Snapshot.Lists()), "listings", len(next.Snapshot.Listings()), "took", time.Since(begin)}
@@ -272,24 +332,31 @@ func (c *serveCmd) follow(ctx context.Context, group *errgroup.Group, reader *st
 		}
 	}
 	up := prometheus.NewGauge(prometheus.GaugeOpts{Name: "walletscreen_store_up", Help: "1 when the last look for a new snapshot succeeded."})
-	refused := prometheus.NewGauge(prometheus.GaugeOpts{
+	signatureRefused := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "walletscreen_store_signature_refused", Help: "1 when the last look for a new snapshot found what none of the keys to verify with signed.",
 	})
-	metrics.MustRegister(up, refused)
+	refused := prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "walletscreen_store_refusals_total",
+		Help: "Looks for a new snapshot that found one and did not accept it: a digest that does not match, pieces that are missing, one that is older than what is served, one that is not signed by a key to verify with.",
+	})
+	metrics.MustRegister(up, signatureRefused, refused)
 	up.Set(1)
 	var lastFailure string
 	failed := func(err error) {
 		if err == nil {
 			lastFailure = ""
 			up.Set(1)
-			refused.Set(0)
+			signatureRefused.Set(0)
 			log.Info("Redis answers again")
 			return
 		}
 		up.Set(0)
 		untrusted := errors.Is(err, signing.ErrUntrusted)
-		if refused.Set(0); untrusted {
-			refused.Set(1)
+		if signatureRefused.Set(0); untrusted {
+			signatureRefused.Set(1)
+		}
+		if store.Refused(err) {
+			refused.Inc()
 		}
 		// The same failure every few seconds is one fact.
 		if err.Error() == lastFailure {
@@ -318,7 +385,7 @@ func (c *serveCmd) follow(ctx context.Context, group *errgroup.Group, reader *st
 	}
 	group.Go(func() error {
 		defer reader.Close()
-		_ = reader.Follow(ctx, have, changed, failed)
+		_ = reader.Follow(ctx, seen, changed, failed)
 		return nil
 	})
 }
@@ -354,45 +421,4 @@ func startEmbedded(ctx context.Context, log *slog.Logger) (store.Options, *store
 		return store.Options{}, nil, nil, fmt.Errorf("filling the embedded store: %w", err)
 	}
 	return options, publisher, lists, nil
-}
-
-// serveOps serves the operators' port.
-func (c *serveCmd) serveOps(ctx context.Context, group *errgroup.Group, srv *server.Server, metrics *prometheus.Registry, log *slog.Logger) error {
-	listener, err := net.Listen("tcp", c.OpsListen)
-	if err != nil {
-		return fmt.Errorf("listening for operators: %w (another --ops-listen, or \"\" for none?)", err)
-	}
-	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
-	// All of net/http/pprof but the command line, which may hold a password.
-	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
-	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
-	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
-	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		res, err := srv.GetSnapshot(r.Context(), &pb.GetSnapshotRequest{})
-		if err != nil {
-			w.WriteHeader(http.StatusServiceUnavailable)
-			fmt.Fprintln(w, "no snapshot is loaded yet")
-			return
-		}
-		if !srv.Ready() {
-			w.WriteHeader(http.StatusServiceUnavailable)
-			fmt.Fprintln(w, "NOT READY to screen")
-		}
-		var page strings.Builder
-		writeLists(&page, res)
-		fmt.Fprint(w, page.String())
-	})
-	h := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
-	group.Go(func() error {
-		if err := h.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			return fmt.Errorf("operators' port: %w", err)
-		}
-		return nil
-	})
-	group.Go(func() error { <-ctx.Done(); return h.Close() })
-	log.Info("serving operators", "address", listener.Addr().String())
-	return nil
 }

@@ -66,7 +66,7 @@ func TestFollow(t *testing.T) {
 		g := srv.GRPC()
 		ended := make(chan struct{})
 		go func() { _ = g.Serve(listener); close(ended) }()
-		return srv, func() { srv.Drain(); g.GracefulStop(); <-ended }
+		return srv, func() { srv.Drain(); srv.EndStreams(); g.GracefulStop(); <-ended }
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

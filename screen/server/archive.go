@@ -272,7 +272,7 @@ func (s *Server) past(ctx context.Context, now *served, h *held) (*served, error
 	}
 	sv := &served{
 		State: State{Snapshot: h.snapshot, Verified: map[screen.ListID]screen.Verification{}, Builtin: map[screen.ListID]bool{}},
-		index: index, ref: h.ref, superseded: map[screen.ListID]bool{},
+		index: index, ref: h.ref, takenAt: now.takenAt, superseded: map[screen.ListID]bool{},
 	}
 	for i := range h.snapshot.Lists() {
 		list := &h.snapshot.Lists()[i]

@@ -145,6 +145,7 @@ func TestExportToASlowConsumer(t *testing.T) {
 	in = install(t, Config{})
 	in.server.Swap(State{Snapshot: large(t, "large").Named(7, noon)})
 	in.server.Drain()
+	in.server.EndStreams()
 	if pieces, _, err := in.export(t, 0); err != nil || len(pieces) != 3 {
 		t.Errorf("while the server drains: %d pieces, %v", len(pieces), err)
 	}

@@ -61,21 +61,16 @@ func (in *inquiry) freshness() (lists []*pb.ListFreshness, notices []*pb.Notice,
 		limit := in.limit(list.ID)
 		if f.Stale {
 			anyStale = true
-			notices = append(notices, &pb.Notice{
-				Code: pb.NoticeCode_NOTICE_CODE_LIST_STALE, ListId: f.ListId,
-				Message: fmt.Sprintf("list %s is %s old, over the limit of %s: what it does not list cannot be screened", f.ListId, roughly(in.sv.age(list, in.now)), limit),
-			})
+			notices = append(notices, in.sv.staleNotice(list, limit, in.now))
 		}
-		if until := in.sv.asOfWhen(list).Add(limit); limit > 0 && (first.IsZero() || until.Before(first)) {
+		if until := in.now.Add(limit - in.sv.age(list, in.now)); limit > 0 && (first.IsZero() || until.Before(first)) {
 			first = until
 		}
 		lists = append(lists, f)
 	}
 	for _, id := range in.query.Lists {
 		if in.sv.Snapshot.List(id) == nil {
-			notices = append(notices, &pb.Notice{
-				Code: pb.NoticeCode_NOTICE_CODE_LIST_NOT_LOADED, ListId: string(id), Message: fmt.Sprintf("list %s is not loaded", id),
-			})
+			notices = append(notices, notLoadedNotice(id))
 		}
 	}
 	notices = append(notices, in.s.notices(in.sv, in.asked, in.now)...)

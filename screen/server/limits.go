@@ -354,6 +354,14 @@ type outgoing struct {
 	conn    *connection
 }
 
+// plain is the message of an outgoing response.
+func plain(m any) any {
+	if o, ok := m.(outgoing); ok {
+		return o.message
+	}
+	return m
+}
+
 // codec is wire.Codec that keeps account of responses.
 type codec struct{ wire.Codec }
 

@@ -25,7 +25,6 @@ func (s *Server) GetSnapshot(context.Context, *pb.GetSnapshotRequest) (*pb.GetSn
 	res := &pb.GetSnapshotResponse{
 		Snapshot:      sv.ref,
 		LoadedAt:      timestamppb.New(sv.loadedAt),
-		Notices:       s.notices(sv, nil, now),
 		ServerVersion: s.cfg.Version,
 	}
 	res.SignedStatement, res.Signature, res.SignatureKeyId = signature(sv.Signed)
@@ -45,8 +44,17 @@ func (s *Server) GetSnapshot(context.Context, *pb.GetSnapshotRequest) (*pb.GetSn
 		if limit > 0 {
 			m.MaxAge = durationpb.New(limit)
 		}
+		if m.Stale {
+			res.Notices = append(res.Notices, sv.staleNotice(list, limit, now))
+		}
 		res.Lists = append(res.Lists, m)
 	}
+	for _, id := range s.cfg.Require {
+		if sv.Snapshot.List(id) == nil {
+			res.Notices = append(res.Notices, notLoadedNotice(id))
+		}
+	}
+	res.Notices = append(res.Notices, s.notices(sv, nil, now)...)
 	for _, h := range sv.holds {
 		if h.first {
 			res.HeldFirst = append(res.HeldFirst, &pb.HeldList{ListId: string(h.list), Held: heldPublication(h.Held)})
@@ -95,6 +103,18 @@ func (s *Server) notices(sv *served, asked []screen.ListID, now time.Time) []*pb
 		}
 	}
 	return out
+}
+
+// staleNotice says that a list is over its age limit.
+func (sv *served) staleNotice(list *screen.ListState, limit time.Duration, now time.Time) *pb.Notice {
+	return &pb.Notice{
+		Code: pb.NoticeCode_NOTICE_CODE_LIST_STALE, ListId: string(list.ID),
+		Message: fmt.Sprintf("list %s is %s old, over the limit of %s: what it does not list cannot be screened", list.ID, roughly(sv.age(list, now)), limit),
+	}
+}
+
+func notLoadedNotice(id screen.ListID) *pb.Notice {
+	return &pb.Notice{Code: pb.NoticeCode_NOTICE_CODE_LIST_NOT_LOADED, ListId: string(id), Message: fmt.Sprintf("list %s is not loaded", id)}
 }
 
 // roughly writes a duration for people.

@@ -46,6 +46,10 @@ func TestGetSnapshot(t *testing.T) {
 		},
 		LoadedAt:      timestamppb.New(noon),
 		ServerVersion: "v1.2.3",
+		Notices: []*pb.Notice{{
+			Code: pb.NoticeCode_NOTICE_CODE_LIST_STALE, ListId: "own",
+			Message: "list own is 34 days old, over the limit of 26h0m0s: what it does not list cannot be screened",
+		}},
 	}
 	if diff := cmp.Diff(want, get(), protocmp.Transform()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 	"log/slog"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -53,9 +54,15 @@ func values(t *testing.T, reg *prometheus.Registry) map[string]float64 {
 
 func TestMetrics(t *testing.T) {
 	reg := prometheus.NewRegistry()
-	in := install(t, Config{MaxListAge: 26 * time.Hour, Metrics: reg})
-	if got := values(t, reg); got["walletscreen_ready"] != 0 || len(got) != 10 {
-		t.Errorf("before the first snapshot: %v", got)
+	in := install(t, Config{MaxListAge: 26 * time.Hour, Metrics: reg, Version: "v1.2.3"})
+	before := values(t, reg)
+	for name, value := range before {
+		if strings.HasPrefix(name, "walletscreen_list_") || strings.HasPrefix(name, "walletscreen_snapshot_") || value != 0 && !strings.HasPrefix(name, "walletscreen_build_info") {
+			t.Errorf("before the first snapshot: %s %v", name, value)
+		}
+	}
+	if _, ok := before["walletscreen_ready"]; !ok {
+		t.Errorf("before the first snapshot: %v", before)
 	}
 	in.server.Swap(State{Snapshot: published(t), Verified: verified(noon.Add(-time.Minute), sdn.ID)})
 	in.screen(t, &pb.ScreenAddressesRequest{Addresses: []string{evm, other, tronText, "nonsense", "\xff"}, RequestId: "secret"})
@@ -64,31 +71,47 @@ func TestMetrics(t *testing.T) {
 	}
 	got := values(t, reg)
 	for name, want := range map[string]float64{
-		"walletscreen_ready":                                              1,
-		"walletscreen_list_builtin{list=us-ofac-sdn}":                     0,
-		"walletscreen_list_held{list=us-ofac-sdn}":                        0,
-		"walletscreen_snapshot_sequence":                                  7,
-		"walletscreen_snapshot_created_timestamp_seconds":                 float64(noon.Add(-time.Hour).Unix()),
-		"walletscreen_list_age_seconds{list=us-ofac-sdn}":                 60,
-		"walletscreen_list_published_timestamp_seconds{list=us-ofac-sdn}": float64(time.Date(2025, 11, 4, 0, 0, 0, 0, time.UTC).Unix()),
-		"walletscreen_list_addresses{list=us-ofac-sdn}":                   1,
-		"walletscreen_list_unparsed_addresses{list=us-ofac-sdn}":          0,
-		"walletscreen_swaps_total":                                        1,
-		"walletscreen_panics_total":                                       0,
-		"walletscreen_connections":                                        0,
-		"walletscreen_calls":                                              0,
-		"walletscreen_pending_bytes{direction=requests}":                  0,
-		"walletscreen_pending_bytes{direction=responses}":                 0,
-		"walletscreen_changes_computed_total":                             0,
-		"walletscreen_slow_consumers_total":                               0,
-		"walletscreen_watchers":                                           0,
-		"walletscreen_addresses_total{verdict=VERDICT_LISTED}":            1,
-		"walletscreen_addresses_total{verdict=VERDICT_NOT_LISTED}":        2,
-		"walletscreen_addresses_total{verdict=VERDICT_CANNOT_SCREEN}":     2,
-		"walletscreen_reasons_total{reason=REASON_UNRECOGNIZED}":          1,
-		"walletscreen_reasons_total{reason=REASON_INVALID_TEXT}":          1,
-		"walletscreen_screen_duration_seconds{code=OK}":                   1,
-		"walletscreen_screen_duration_seconds{code=InvalidArgument}":      1,
+		"walletscreen_ready":                                                                       1,
+		"walletscreen_list_builtin{list=us-ofac-sdn}":                                              0,
+		"walletscreen_list_held{list=us-ofac-sdn}":                                                 0,
+		"walletscreen_snapshot_sequence":                                                           7,
+		"walletscreen_snapshot_created_timestamp_seconds":                                          float64(noon.Add(-time.Hour).Unix()),
+		"walletscreen_list_age_seconds{list=us-ofac-sdn}":                                          60,
+		"walletscreen_list_published_timestamp_seconds{list=us-ofac-sdn}":                          float64(time.Date(2025, 11, 4, 0, 0, 0, 0, time.UTC).Unix()),
+		"walletscreen_list_addresses{list=us-ofac-sdn}":                                            1,
+		"walletscreen_list_unparsed_addresses{list=us-ofac-sdn}":                                   0,
+		"walletscreen_swaps_total":                                                                 1,
+		"walletscreen_panics_total":                                                                0,
+		"walletscreen_list_max_age_seconds{list=us-ofac-sdn}":                                      26 * 3600,
+		"walletscreen_list_verified_timestamp_seconds{list=us-ofac-sdn}":                           float64(noon.Add(-time.Minute).Unix()),
+		"walletscreen_refused_swaps_total":                                                         0,
+		"walletscreen_newest_snapshot_refused":                                                     0,
+		"walletscreen_canaries{outcome=passed}":                                                    10, // evm in two spellings and as a well-known one, and 7 that no list can hold
+		"walletscreen_canaries{outcome=failed}":                                                    0,
+		"walletscreen_canaries{outcome=delisted}":                                                  0,
+		"walletscreen_canary_failures_total{group=sample}":                                         0,
+		"walletscreen_canary_failures_total{group=spelling}":                                       0,
+		"walletscreen_canary_failures_total{group=operator}":                                       0,
+		"walletscreen_canary_failures_total{group=unlisted}":                                       0,
+		"walletscreen_batch_addresses":                                                             1,
+		"walletscreen_calls_in_flight{method=ScreenAddresses}":                                     0,
+		"walletscreen_calls_total{caller=anonymous}{code=OK}{method=ScreenAddresses}":              1,
+		"walletscreen_calls_total{caller=anonymous}{code=InvalidArgument}{method=ScreenAddresses}": 1,
+		"walletscreen_build_info{go_version=" + runtime.Version() + "}{version=v1.2.3}":            1,
+		"walletscreen_addresses_total{caller=anonymous}{verdict=VERDICT_LISTED}":                   1,
+		"walletscreen_addresses_total{caller=anonymous}{verdict=VERDICT_NOT_LISTED}":               2,
+		"walletscreen_addresses_total{caller=anonymous}{verdict=VERDICT_CANNOT_SCREEN}":            2,
+		"walletscreen_reasons_total{reason=REASON_UNRECOGNIZED}":                                   1,
+		"walletscreen_reasons_total{reason=REASON_INVALID_TEXT}":                                   1,
+		"walletscreen_call_duration_seconds{code=OK}{method=ScreenAddresses}":                      1,
+		"walletscreen_call_duration_seconds{code=InvalidArgument}{method=ScreenAddresses}":         1,
+		"walletscreen_connections":                                                                 0,
+		"walletscreen_calls":                                                                       0,
+		"walletscreen_pending_bytes{direction=requests}":                                           0,
+		"walletscreen_pending_bytes{direction=responses}":                                          0,
+		"walletscreen_changes_computed_total":                                                      0,
+		"walletscreen_slow_consumers_total":                                                        0,
+		"walletscreen_watchers":                                                                    0,
 	} {
 		value, ok := got[name]
 		if !ok || value != want {

@@ -3,12 +3,10 @@ package server
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"slices"
 	"strconv"
 	"time"
 
-	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	pb "walletscreen/proto/walletscreen/v1"
@@ -18,20 +16,11 @@ import (
 
 // ScreenAddresses answers as the contract says.
 func (s *Server) ScreenAddresses(ctx context.Context, req *pb.ScreenAddressesRequest) (*pb.ScreenAddressesResponse, error) {
-	begin := time.Now()
-	res, err := s.screen(ctx, req)
-	took := time.Since(begin)
-	s.metrics.observe(res, err, took)
-	if s.cfg.Log.Enabled(ctx, slog.LevelDebug) {
-		s.cfg.Log.LogAttrs(ctx, slog.LevelDebug, "screened", slog.String("request_id", req.GetRequestId()), slog.Int("addresses", len(req.GetAddresses())),
-			slog.Uint64("snapshot", res.GetSnapshot().GetSequence()), slog.Duration("took", took), slog.String("code", status.Code(err).String()))
-	}
-	return res, err
+	return s.screen(ctx, req)
 }
 
 func (s *Server) screen(ctx context.Context, req *pb.ScreenAddressesRequest) (*pb.ScreenAddressesResponse, error) {
-	now := s.cfg.Now()
-	query, err := s.query(req, now)
+	query, err := s.query(req, s.cfg.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -39,7 +28,11 @@ func (s *Server) screen(ctx context.Context, req *pb.ScreenAddressesRequest) (*p
 	if err != nil {
 		return nil, err
 	}
-	now = s.cfg.Now() // pick may have waited
+	return s.answer(sv, req, query, s.cfg.Now()), nil // pick may have waited
+}
+
+// answer answers a request from a state.
+func (s *Server) answer(sv *served, req *pb.ScreenAddressesRequest, query screen.Query, now time.Time) *pb.ScreenAddressesResponse {
 	in := s.inquire(sv, query, req.MaxListAge, now)
 	res := &pb.ScreenAddressesResponse{
 		Snapshot:   sv.ref,
@@ -48,7 +41,7 @@ func (s *Server) screen(ctx context.Context, req *pb.ScreenAddressesRequest) (*p
 		Results:    results(sv.Snapshot, in.screener, req.Addresses, query.AsOf),
 	}
 	res.Lists, res.Notices, res.ValidUntil = in.freshness()
-	return res, nil
+	return res
 }
 
 // require adds the lists that the operator requires and are not loaded to a
@@ -95,7 +88,7 @@ func (s *Server) query(req *pb.ScreenAddressesRequest, now time.Time) (screen.Qu
 	if req.Snapshot != 0 && req.MinSnapshot > req.Snapshot {
 		return query, failure(pb.ErrorReason_ERROR_REASON_INVALID_SNAPSHOT, "min_snapshot is greater than snapshot")
 	}
-	if len(req.RequestId) > maxRequestID || slices.ContainsFunc([]byte(req.RequestId), func(c byte) bool { return c < ' ' || c > '~' }) {
+	if !validRequestID(req.RequestId) {
 		return query, failure(pb.ErrorReason_ERROR_REASON_INVALID_REQUEST_ID, fmt.Sprintf("request_id is not at most %d printable ASCII characters", maxRequestID))
 	}
 	if req.Receipt {

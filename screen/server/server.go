@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
@@ -32,6 +33,10 @@ import (
 // ScreeningService is the name under which health checks ask whether addresses
 // can be screened correctly now.
 const ScreeningService = "walletscreen.v1.ScreeningService"
+
+// ListService is the name under which health checks ask whether a snapshot is
+// loaded, of which the list service tells even while its lists are stale.
+const ListService = "walletscreen.v1.ListService"
 
 // Limits of the contract.
 const (
@@ -74,6 +79,21 @@ type Config struct {
 	Access *access.Control
 	// Limits bound what clients can make the server hold.
 	Limits Limits
+	// LogCalls says of which calls Log gets a line.
+	LogCalls LogCalls
+	// SlowCall is the time from which on LogErrors counts a call as an error; 0 is
+	// never. Streams have no such time.
+	SlowCall time.Duration
+	// Tracer receives a span for each call of the services; nil traces nothing.
+	// Spans hold no text of a request.
+	Tracer trace.TracerProvider
+	// Canaries are addresses that must be listed in every new snapshot, or have been
+	// delisted by it; else it is refused. Those of lists that it does not hold are
+	// left out.
+	Canaries []Canary
+	// CanariesUnlisted are addresses that must match nothing in any new snapshot;
+	// else it is refused.
+	CanariesUnlisted []string
 }
 
 // An UncoveredList is a list that is known of, and why it is not loaded if it is not.
@@ -99,13 +119,20 @@ type Server struct {
 	shelf   *shelf
 	watched *watched
 
-	drained  chan struct{} // closed by Drain
-	patience time.Duration // how long a client may take over a message of a stream
+	mu       sync.Mutex    // guards what follows
+	swapped  chan struct{} // closed and replaced at every Swap
+	ready    bool          // what health says of ScreeningService
+	why      string        // why it is not ready
+	listing  bool          // what health says of ListService
+	draining bool
+	canary   canaryCount  // of the snapshot that came last
+	refusal  string       // why that is not served
+	history  []SwapRecord // the oldest first
 
-	mu      sync.Mutex    // guards what follows
-	swapped chan struct{} // closed and replaced at every Swap
-	ready   bool          // what health says of ScreeningService
-	why     string        // why it is not ready
+	calls     callLog
+	patience  time.Duration   // how long a client may take over a message of a stream
+	ending    context.Context // done when streams must end
+	endStream context.CancelFunc
 }
 
 // A State is what a Server answers from.
@@ -129,6 +156,7 @@ type served struct {
 	State
 	index    *screen.Index
 	loadedAt time.Time
+	takenAt  time.Time // when the state was; of a clock that is never put back, if there is one
 	ref      *pb.SnapshotRef
 	holds    []hold // in order of the lists' ids
 	// superseded are the lists of a state that is served no more whose publication
@@ -146,9 +174,10 @@ func New(cfg Config) *Server {
 	}
 	s := &Server{cfg: cfg, health: health.NewServer(), swapped: make(chan struct{}), why: noSnapshot, patience: streamPatience}
 	s.shelf, s.watched = newShelf(s), newWatched(s, cfg.Metrics)
-	s.drained = make(chan struct{})
+	s.ending, s.endStream = context.WithCancel(context.Background())
 	// A new health server says SERVING. "" is liveness and stays so.
 	s.health.SetServingStatus(ScreeningService, healthpb.HealthCheckResponse_NOT_SERVING)
+	s.health.SetServingStatus(ListService, healthpb.HealthCheckResponse_NOT_SERVING)
 	s.metrics = newMetrics(s, cfg.Metrics)
 	s.admission = newAdmission(&s.cfg, s.recovered)
 	return s
@@ -156,14 +185,17 @@ func New(cfg Config) *Server {
 
 // Swap makes the server answer from a new state. Calls that have begun finish
 // with the old one. The index is built before the swap; if the snapshot is the
-// one served already, only what is known of its freshness changes.
-func (s *Server) Swap(state State) {
-	next := &served{State: state, loadedAt: s.cfg.Now()}
+// one served already, only what is known of its freshness changes. A new snapshot
+// is asked for canaries first. An error says that they failed: then nothing
+// changes, so that the lists that are served grow old.
+func (s *Server) Swap(state State) error {
+	now := s.cfg.Now()
+	next := &served{State: state, loadedAt: now, takenAt: now}
 	next.Verified = maps.Clone(state.Verified)
 	for id, v := range next.Verified {
 		// A loader whose clock is ahead must not keep its lists fresh for longer.
-		if v.At.After(next.loadedAt) {
-			v.At = next.loadedAt
+		if v.At.After(now) {
+			v.At = now.Round(0)
 			next.Verified[id] = v
 		}
 	}
@@ -177,6 +209,11 @@ func (s *Server) Swap(state State) {
 	}
 	next.holds = holds(&next.State)
 	next.ref = refOf(state.Snapshot)
+	if old == nil || old.index != next.index {
+		if err := s.admit(next); err != nil {
+			return err
+		}
+	}
 	if old != nil {
 		s.regressions(old.Snapshot, next.Snapshot)
 		s.supersede(old, next)
@@ -190,6 +227,7 @@ func (s *Server) Swap(state State) {
 	s.mu.Unlock()
 	s.metrics.swaps.Inc()
 	s.assess()
+	return nil
 }
 
 // regressions reports what a new snapshot lost of an old one. It may be meant, a
@@ -223,6 +261,9 @@ func (s *Server) assess() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	ready, why := false, noSnapshot
+	if s.refusal != "" {
+		why += ": " + s.refusal
+	}
 	var held []any // for the log
 	if sv := s.current.Load(); sv != nil {
 		held = sv.heldLists()
@@ -243,7 +284,11 @@ func (s *Server) assess() {
 			}
 		}
 	}
-	if s.stopped() || ready == s.ready && why == s.why {
+	if !s.draining && !s.listing && s.current.Load() != nil {
+		s.listing = true
+		s.health.SetServingStatus(ListService, healthpb.HealthCheckResponse_SERVING)
+	}
+	if s.draining || ready == s.ready && why == s.why {
 		return
 	}
 	s.ready, s.why = ready, why
@@ -268,15 +313,27 @@ func (s *Server) limit(sv *served, id screen.ListID) time.Duration {
 // age is the time since a list was last known to be what its publisher says: since
 // it was compared with it, or since the end of the publication's day.
 func (sv *served) age(list *screen.ListState, now time.Time) time.Duration {
-	return now.Sub(sv.asOfWhen(list))
+	return ageOf(sv.asOfWhen(list), sv.takenAt, now.Round(0), now.Sub(sv.takenAt))
 }
 
-// asOfWhen is the instant up to which the list is known to be the publisher's.
+// ageOf is the age of what is known as of an instant, in a state that was taken over
+// some time ago. It is never negative, and a clock that is put back in that time
+// makes nothing fresh again.
+func ageOf(asOf, taken, now time.Time, ago time.Duration) time.Duration {
+	return max(0, now.Sub(asOf), taken.Round(0).Sub(asOf)+ago)
+}
+
+// asOfWhen is the instant up to which the list is known to be the publisher's; not
+// one that was yet to come when the state was taken over.
 func (sv *served) asOfWhen(list *screen.ListState) time.Time {
 	if at := sv.Verified[list.ID].At; !at.IsZero() {
 		return at
 	}
-	return list.Current().PublishedOn.Time().AddDate(0, 0, 1)
+	end, taken := list.Current().PublishedOn.Time().AddDate(0, 0, 1), sv.takenAt.Round(0)
+	if taken.Before(end) {
+		return taken
+	}
+	return end
 }
 
 // verifiedAt is when a list was last compared with its publisher, nil if never.
@@ -291,7 +348,7 @@ func (sv *served) verifiedAt(id screen.ListID) *timestamppb.Timestamp {
 func (s *Server) Ready() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.ready && !s.stopped()
+	return s.ready && !s.draining
 }
 
 // Run watches the age of the lists, and what clients make the server hold, until
@@ -316,12 +373,19 @@ func (s *Server) Run(ctx context.Context) {
 func (s *Server) Drain() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.stopped() {
-		close(s.drained)
-	}
+	s.draining = true
 	// "" stays SERVING: the process is alive until it ends.
 	s.health.SetServingStatus(ScreeningService, healthpb.HealthCheckResponse_NOT_SERVING)
+	s.health.SetServingStatus(ListService, healthpb.HealthCheckResponse_NOT_SERVING)
 }
+
+// EndStreams ends the streams that have no end of their own, batches, changes and
+// the watching of health, with UNAVAILABLE, and refuses new ones. It is for after
+// Drain: a graceful stop would wait for them.
+func (s *Server) EndStreams() { s.endStream() }
+
+// stopped reports whether EndStreams was called.
+func (s *Server) stopped() bool { return s.ending.Err() != nil }
 
 // GRPC returns a gRPC server with the services, health and reflection on it. It is
 // to serve on a Listener.
@@ -343,11 +407,15 @@ func (s *Server) GRPC(opts ...grpc.ServerOption) *grpc.Server {
 			Time: time.Minute, Timeout: 20 * time.Second,
 		}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
-		grpc.ChainUnaryInterceptor(s.recoverUnary, s.admission.unary),
-		grpc.ChainStreamInterceptor(s.recoverStream, s.admission.stream),
+		// Outermost is what counts, so that it sees what is refused further in.
+		grpc.ChainUnaryInterceptor(s.observeUnary, s.recoverUnary, s.admission.unary),
+		grpc.ChainStreamInterceptor(s.observeStream, s.recoverStream, s.admission.stream),
 	}, opts...)
 	if secured := s.cfg.Access.Transport(); secured != nil {
 		opts = append(opts, grpc.Creds(secured))
+	}
+	if s.cfg.Tracer != nil {
+		opts = append(opts, tracing(s.cfg.Tracer))
 	}
 	g := grpc.NewServer(opts...)
 	pb.RegisterScreeningServiceServer(g, s)

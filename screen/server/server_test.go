@@ -58,6 +58,11 @@ type installation struct {
 
 func install(t testing.TB, cfg Config) *installation {
 	t.Helper()
+	return installWith(t, cfg)
+}
+
+func installWith(t testing.TB, cfg Config, opts ...grpc.ServerOption) *installation {
+	t.Helper()
 	in := &installation{clock: newClock(noon)}
 	if cfg.Now == nil {
 		cfg.Now = in.clock.now
@@ -67,7 +72,7 @@ func install(t testing.TB, cfg Config) *installation {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := in.server.GRPC()
+	g := in.server.GRPC(opts...)
 	done := make(chan error, 1)
 	go func() { done <- g.Serve(listener) }()
 	t.Cleanup(func() {

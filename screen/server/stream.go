@@ -30,7 +30,7 @@ func (s *Server) ScreenAddressStream(stream grpc.BidiStreamingServer[pb.ScreenAd
 			return stopping()
 		}
 		select {
-		case <-s.drained:
+		case <-s.ending.Done():
 		case err := <-ended:
 			if errors.Is(err, io.EOF) {
 				return nil
@@ -60,16 +60,6 @@ func receive(stream grpc.BidiStreamingServer[pb.ScreenAddressesRequest, pb.Scree
 		case <-stream.Context().Done():
 			return stream.Context().Err()
 		}
-	}
-}
-
-// stopped reports whether Drain was called.
-func (s *Server) stopped() bool {
-	select {
-	case <-s.drained:
-		return true
-	default:
-		return false
 	}
 }
 

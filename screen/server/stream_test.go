@@ -244,6 +244,7 @@ func TestStreamIsBounded(t *testing.T) {
 		}
 		synctest.Wait()
 		s.Drain()
+		s.EndStreams()
 		synctest.Wait()
 		if len(ended) != 0 {
 			t.Fatal("the stream ended before the answer under way was sent")
@@ -286,6 +287,7 @@ func TestDrainEndsIdleStreams(t *testing.T) {
 	}
 	receiveOne(t, idle)
 	s.Drain()
+	s.EndStreams()
 	g.GracefulStop() // returns only when every stream has ended
 	if err := <-served; err != nil {
 		t.Error(err)

@@ -58,7 +58,7 @@ func (s *Server) WatchChanges(req *pb.WatchChangesRequest, stream grpc.ServerStr
 	if err != nil {
 		return err
 	}
-	out := s.newOutbox(stream, s.drained)
+	out := s.newOutbox(stream, s.ending.Done())
 	if err := s.tell(out, first, lists, at); err != nil {
 		return err
 	}
@@ -73,7 +73,7 @@ func (s *Server) WatchChanges(req *pb.WatchChangesRequest, stream grpc.ServerStr
 			return err
 		case <-ctx.Done():
 			return status.FromContextError(ctx.Err()).Err()
-		case <-s.drained:
+		case <-s.ending.Done():
 			return stopping()
 		}
 	}

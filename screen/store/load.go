@@ -144,7 +144,7 @@ func (n *namespace) readHead(ctx context.Context) (head, map[string]string, erro
 	}
 	h, err := parseHead(before.Val())
 	if err != nil {
-		return head{}, nil, fmt.Errorf("reading %s: %w", n.keys.head(), err)
+		return head{}, nil, refuse(fmt.Errorf("reading %s: %w", n.keys.head(), err))
 	}
 	return h, verified.Val(), nil
 }
@@ -201,7 +201,7 @@ func parseManifest(value string, sequence uint64) (m manifest, err error) {
 }
 
 // errMissing stands for the driver's error, which says "nil".
-var errMissing = errors.New("it is not there")
+var errMissing = refuse(errors.New("it is not there"))
 
 func orMissing(err error) error {
 	if errors.Is(err, redis.Nil) {
@@ -236,7 +236,7 @@ func (n *namespace) current(ctx context.Context, have, after *screen.Snapshot) (
 			return have, found, nil
 		}
 		if err == nil {
-			err = h.follows(after)
+			err = refuse(h.follows(after))
 		}
 		if err != nil {
 			return nil, besides{}, fmt.Errorf("reading %s: %w", n.keys.head(), err)
@@ -256,7 +256,7 @@ func (n *namespace) current(ctx context.Context, have, after *screen.Snapshot) (
 func (n *namespace) load(ctx context.Context, h head, have *screen.Snapshot) (*screen.Snapshot, error) {
 	m, err := n.manifest(ctx, h.sequence)
 	if err == nil && m.Digest != h.digest.String() {
-		err = fmt.Errorf("reading %s, field %d: manifest has digest %.12q, the head %.12q", n.keys.snapshots(), h.sequence, m.Digest, h.digest)
+		err = refuse(fmt.Errorf("reading %s, field %d: manifest has digest %.12q, the head %.12q", n.keys.snapshots(), h.sequence, m.Digest, h.digest))
 	}
 	if err != nil {
 		return nil, err
@@ -273,6 +273,7 @@ func (n *namespace) manifest(ctx context.Context, sequence uint64) (m manifest, 
 	value, err := n.c.HGet(ctx, n.keys.snapshots(), strconv.FormatUint(sequence, 10)).Result()
 	if err == nil {
 		m, err = parseManifest(value, sequence)
+		err = refuse(err)
 	}
 	if err != nil {
 		return manifest{}, fmt.Errorf("reading %s, field %d: %w", n.keys.snapshots(), sequence, orMissing(err))
@@ -302,6 +303,7 @@ func (n *namespace) readContent(ctx context.Context, m *manifest, have *screen.S
 	var pieces []piece
 	if err == nil {
 		pieces, err = decodePieces(list, m.Pieces, m.Size)
+		err = refuse(err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", key, err)
@@ -335,7 +337,7 @@ func (n *namespace) readContent(ctx context.Context, m *manifest, have *screen.S
 	// Only that of the whole says that they are all, and in their order.
 	s, err := screen.DecodeAfter(have, content, d)
 	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", key, err)
+		return nil, refuse(fmt.Errorf("reading %s: %w", key, err))
 	}
 	n.remember(s, at)
 	return s, nil
@@ -382,7 +384,7 @@ func (n *namespace) fetch(ctx context.Context, batch []object) error {
 		case piece == "":
 			return fmt.Errorf("reading %s: %w", o.key, errMissing)
 		case len(piece) != len(o.value):
-			return fmt.Errorf("reading %s: it has %s, want %d bytes", o.key, sizeOf(len(piece), len(o.value)), len(o.value))
+			return refuse(fmt.Errorf("reading %s: it has %s, want %d bytes", o.key, sizeOf(len(piece), len(o.value)), len(o.value)))
 		case n.keys.piece(sum) != o.key:
 			return fmt.Errorf("reading %s: %w", o.key, errPiece)
 		}

@@ -127,4 +127,4 @@ func spans(content []byte, pieces []piece) map[screen.Digest][]byte {
 }
 
 // errPiece says that a piece does not have the digest that it is kept under.
-var errPiece = errors.New("it does not have that digest")
+var errPiece = refuse(errors.New("it does not have that digest"))

@@ -70,7 +70,7 @@ func (r *Reader) refresh(ctx context.Context, have *State) (*State, error) {
 	}
 	state := &State{Snapshot: s, Signed: found.signed, stored: found.verifications}
 	if state.Verified, err = decodeVerifications(s, found.verifications); err != nil {
-		return nil, fmt.Errorf("reading %s: %w", r.keys.verified(), err)
+		return nil, refuse(fmt.Errorf("reading %s: %w", r.keys.verified(), err))
 	}
 	if found.refused != nil {
 		err = fmt.Errorf("reading %s: %w", r.keys.verified(), found.refused)

@@ -60,7 +60,6 @@ type Control struct {
 
 	expiry expiry
 	failed *prometheus.GaugeVec
-	counts *prometheus.CounterVec
 }
 
 // source is some files that make one thing.
@@ -95,11 +94,10 @@ func Open(cfg Config) (*Control, error) {
 	c := &Control{
 		cfg:    cfg,
 		failed: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "walletscreen_reload_failed", Help: "1 when the files as they are now cannot be used, and what was read before stays in force."}, []string{"what"}),
-		counts: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "walletscreen_caller_addresses_total", Help: "Addresses that a caller sent, within its quota."}, []string{"caller"}),
 	}
-	c.everybody = &Caller{Name: Anonymous, may: everything, addresses: c.counts.WithLabelValues(Anonymous)}
+	c.everybody = &Caller{Name: Anonymous, may: everything}
 	if cfg.Metrics != nil {
-		cfg.Metrics.MustRegister(c.failed, c.counts)
+		cfg.Metrics.MustRegister(c.failed)
 	}
 	if cfg.Cert != "" {
 		c.sources = append(c.sources, &source{what: "certificate", files: []string{cfg.Cert, cfg.Key}, load: c.loadPair})
@@ -217,7 +215,7 @@ func (c *Control) loadCallers(texts [][]byte) error {
 
 // caller makes a Caller, with what is left of the quota it had.
 func (c *Control) caller(now time.Time, d declared, old *roster) *Caller {
-	next := &Caller{Name: d.name, may: d.may, addresses: c.counts.WithLabelValues(d.name)}
+	next := &Caller{Name: d.name, may: d.may}
 	if d.perSecond == 0 {
 		return next
 	}
