@@ -33,7 +33,7 @@ type loadCmd struct {
 	Delta     []string      `sep:"none" placeholder:"LIST=LOCATION" help:"A file in which the publisher says what its publications changed (OFAC's delta files); repeatable. It dates rows that were listed before the first publication that was loaded, and releases a held change whose removals it names."`
 	Format    string        `enum:"text,json" default:"text" help:"Format of the report: ${enum}. json is one object for each run, with --every for each import of a list."`
 	OpsListen string        `placeholder:"HOST:PORT" help:"Address for operators while loading --every so often: /metrics for Prometheus. Loopback only, unless --insecure."`
-	CacheDir  string        `type:"existingdir" placeholder:"DIR" help:"Directory, of this loader alone, to keep the snapshot in that was published last. If Redis loses all it has, it is published again first, with its history, and numbers go on."`
+	CacheDir  string        `type:"existingdir" placeholder:"DIR" help:"Directory, of this loader alone, to keep the snapshot in that was published last. If Redis loses it, it is published again first, with its history, and numbers go on. A loader that stays knows it without, until it ends."`
 	Insecure  bool          `help:"Allow an --ops-listen other than loopback although nothing encrypts or authenticates the connection."`
 
 	importFlags `embed:""`

@@ -183,11 +183,18 @@
 // Redis copies to replicas after it has answered. The last snapshots that were
 // published may therefore be lost with a master, all of them whole: the head, what
 // it names and the verifications beside it are copied in the order of their writing.
-// The next load fetches again what was lost, for what was known of the documents is
-// lost with it. Readers that had it already go on with it and refuse the older
-// head, with ErrOlder, until a newer one is there: a head must have a higher number
-// or a later time than what a reader holds. A rollback has a higher number; the
-// first snapshot after a flush has a later time.
+// Readers that had it already go on with it and refuse the older head, with ErrOlder,
+// until a newer one is there: a head must have a higher number or a later time than
+// what a reader holds. A rollback has a higher number; the first snapshot after a
+// flush has a later time.
+//
+// Publishers need not have anything new for that. A loader that finds the head behind
+// the one that it saw last publishes that again, whole, with its next import
+// (Restore): it stays and has it in memory, or has a file of it (--cache-dir). For
+// any other, what was known of the documents is lost with the head, so its next
+// load fetches again and publishes what is not in the older snapshot; if that is
+// nothing, `walletscreen snapshot republish` publishes the older one under the next
+// number and a later time, and servers take it.
 //
 // Give masters of a sentinel or a cluster
 //
@@ -206,12 +213,13 @@
 // snapshot verify` finds the damage, `walletscreen snapshot rollback` serves an older
 // snapshot without reading the damaged one.
 //
-// If Redis' data are put back from a backup, servers that run refuse the older head
-// and take what is loaded next. Do not set the head by hand.
+// If Redis' data are put back from a backup, servers that run refuse the older head,
+// as after a failover that lost it: see above. Do not set the head by hand.
 //
-// After a flush a loader with --cache-dir publishes what it published last once more,
-// under the next number. Without it the next load begins at 1 with an empty
-// history; servers report every list that is gone or older than before.
+// After a flush a loader that stays, or has --cache-dir, publishes what was current
+// when it looked last once more, under the next number. Without one the next load
+// begins at 1 with an empty history; servers report every list that is gone or older
+// than before. Pins, the stream and snapshots before that one are lost.
 //
 // # Sizes
 //
