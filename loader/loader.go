@@ -30,6 +30,10 @@ type Store interface {
 	// Publish makes next current if previous still is, and returns it under its
 	// sequence number; screen.ErrConflict if it is not.
 	Publish(ctx context.Context, previous, next *screen.Snapshot, verified map[screen.ListID]screen.Verification) (*screen.Snapshot, error)
+	// TakenBack returns the publications that next has and an operator took back by a
+	// rollback to what previous has. Publish refuses them unless the operator
+	// releases them, which Options.Release says.
+	TakenBack(ctx context.Context, previous, next *screen.Snapshot) ([]screen.TakenBack, error)
 	// Verify records when lists of s were last compared, and what is held of them.
 	Verify(ctx context.Context, s *screen.Snapshot, verified map[screen.ListID]screen.Verification) error
 	// Claim reserves a name among all loaders of this store for the given time, or
@@ -49,7 +53,8 @@ type Options struct {
 	Every time.Duration
 	// DryRun says what would change and changes nothing.
 	DryRun bool
-	// Release lets through what a guard would hold, in the first import.
+	// Release lets through what a guard would hold, or an operator took back, in the
+	// first import.
 	Release bool
 	// Backfill puts publications that are older than the newest into the history of
 	// their list, and those of its date unless they come from the publisher. What is
@@ -73,7 +78,7 @@ const (
 	Published Outcome = "published" // a new snapshot holds it
 	Unchanged Outcome = "unchanged" // the snapshot holds it already
 	NotDue    Outcome = "not-due"   // it was compared with its publisher lately
-	Held      Outcome = "held"      // a guard stopped it; an operator may release it
+	Held      Outcome = "held"      // a guard stopped it, or an operator took it back; an operator may release it
 	Failed    Outcome = "failed"    // it could not be read, or not be published
 	Differs   Outcome = "differs"   // a dry run found something to publish
 )
@@ -95,9 +100,10 @@ type Report struct {
 	// PassedOver is why publishers' locations before Source were not taken; nil if
 	// the first was.
 	PassedOver error
-	// Held is what a guard stopped; nil if nothing.
+	// Held is what a guard stopped, or an operator took back; nil if nothing. Its Since
+	// is zero in a dry run if the hold is not recorded.
 	Held *screen.Held
-	// Released says why what a guard would have stopped went through, "" if nothing
+	// Released says why what would have been held went through, "" if nothing
 	// was to be released.
 	Released string
 	// Unexpected counts what the documents hold that this program has no rule for.
@@ -505,6 +511,9 @@ func (r *run) publish(ctx context.Context, report *Report, before *screen.Snapsh
 		return errOvertaken
 	}
 	next, verified, err := r.mergeAll(ctx, report, current, documents)
+	if err == nil {
+		err = r.takenBack(ctx, report, current, next, documents)
+	}
 	if err != nil {
 		return r.hold(ctx, current, known[report.List], err)
 	}
@@ -537,6 +546,29 @@ func (r *run) publish(ctx context.Context, report *Report, before *screen.Snapsh
 	}
 	if undated != nil {
 		return fmt.Errorf("dating rows by delta files: %w", undated)
+	}
+	return nil
+}
+
+// takenBack stops publications that an operator took back, unless that is released.
+func (r *run) takenBack(ctx context.Context, report *Report, current, next *screen.Snapshot, documents []*Document) error {
+	all, err := r.store.TakenBack(ctx, current, next)
+	if err != nil {
+		return fmt.Errorf("asking what was taken back: %w", err)
+	}
+	for _, back := range all {
+		n := slices.IndexFunc(documents, func(d *Document) bool { return d.Publication.Digest == back.Publication.Digest })
+		if n < 0 {
+			continue // none that this import brings
+		}
+		why := fmt.Sprintf("an operator rolled snapshot %d back, by snapshot %d", back.Snapshot, back.Snapshot+1)
+		if r.Release {
+			report.Released = strings.TrimPrefix(report.Released+"; by the operator: "+why, "; ")
+			continue
+		}
+		held := documents[n].hold(report.Changes[n], []breach{{why: why}})
+		held.held.RolledBack = back.Snapshot
+		return held
 	}
 	return nil
 }
@@ -614,11 +646,20 @@ func (r *run) judge(ctx context.Context, before *screen.Snapshot, d *Document, c
 // not change, so it goes stale if nobody decides.
 func (r *run) hold(ctx context.Context, current *screen.Snapshot, known screen.Verification, err error) error {
 	var held *heldError
-	if !errors.As(err, &held) || r.DryRun {
+	if !errors.As(err, &held) {
 		return err
 	}
-	if was := known.Held; was != nil && was.Digest == held.held.Digest {
+	switch was := known.Held; {
+	case was != nil && was.Digest == held.held.Digest:
 		held.held.Since = was.Since
+		if was.RolledBack != 0 && held.held.RolledBack == was.RolledBack {
+			held.held.Why = was.Why // which says what it was rolled back to
+		}
+	case r.DryRun:
+		held.held.Since = time.Time{} // it is not held yet
+	}
+	if r.DryRun {
+		return err
 	}
 	known.Held = &held.held
 	if recordErr := r.store.Verify(ctx, current, map[screen.ListID]screen.Verification{held.list: known}); recordErr != nil {

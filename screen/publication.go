@@ -148,17 +148,30 @@ type Fetched struct {
 	Digest       Digest    // SHA-256 of the document as read, decompressed
 }
 
-// Held is what is known of a publication that a guard stopped: the snapshot still
-// holds the one before it, or none of the list when it is the first.
+// Held is what is known of a publication that a guard stopped, or that an operator
+// took back: the snapshot still holds the one before it, or none of the list when it
+// is the first.
 type Held struct {
-	Since       time.Time // when a guard first stopped it
+	Since       time.Time // when a guard first stopped it, or it was taken back
 	PublishedOn Date      // the publisher's date
 	Digest      Digest    // SHA-256 of the document, decompressed
 	Source      string    // where the document was read
 	Why         string    // for people, in one line; never an address
 
+	// RolledBack is the number of the snapshot that an operator took back, and this
+	// publication with it, by a rollback; 0 when a guard stopped it.
+	RolledBack uint64
+
 	// How many rows it would change.
 	Listed, Delisted, Amended int
+}
+
+// TakenBack is a publication that an operator took back by a rollback. It is not
+// published again unless it is released.
+type TakenBack struct {
+	List        ListID
+	Publication PublicationRecord
+	Snapshot    uint64 // number of the snapshot that was taken back with it
 }
 
 // A PublishedParty is one party with the addresses that a publication prints

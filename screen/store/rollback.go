@@ -18,8 +18,9 @@ import (
 //
 // Publications that the snapshot taken back has and the other has not are held
 // from then on: Publish refuses them, until a publisher with Release lets one
-// through, and servers tell that they are held. Another publication of the same list
-// is not.
+// through, and servers tell that they are held. So is the publication that both have
+// if they do not say the same of its list: it was read otherwise then. Another
+// publication of the same list is not.
 //
 // ErrNotKept says that there is no such snapshot any more, screen.ErrConflict that
 // another was published meanwhile. Other errors are as with Publish.
@@ -63,7 +64,8 @@ func (p *Publisher) Rollback(ctx context.Context, to uint64) (*screen.Snapshot, 
 	held := Verified{}
 	for _, bad := range c.was.Lists {
 		good := m.list(bad.ID)
-		if good != nil && good.SHA256 == bad.SHA256 {
+		// Of one publication another program may have read something else.
+		if good != nil && good.SHA256 == bad.SHA256 && counts[bad.ID] == nil {
 			continue
 		}
 		digest, err := screen.ParseDigest(bad.SHA256)
@@ -73,7 +75,7 @@ func (p *Publisher) Rollback(ctx context.Context, to uint64) (*screen.Snapshot, 
 		c.rolledBack[bad.SHA256] = strconv.FormatUint(h.sequence, 10)
 		v := screen.Verification{Held: &screen.Held{
 			Since: now, Digest: digest, Source: fmt.Sprintf("snapshot %d", h.sequence),
-			Why: fmt.Sprintf("an operator rolled snapshot %d back to %d", h.sequence, to),
+			Why: fmt.Sprintf("an operator rolled snapshot %d back to %d, by snapshot %d", h.sequence, to, c.next.Sequence), RolledBack: h.sequence,
 		}}
 		v.Held.PublishedOn, _ = screen.ParseDate(bad.PublishedOn)
 		if n := counts[bad.ID]; n != nil {
@@ -118,6 +120,13 @@ func (p *Publisher) Restore(ctx context.Context, current, s *screen.Snapshot, ve
 	}
 	c := p.instead(ctx, current, s.Named(last+1, time.Now()))
 	c.verified = fields
+	// What is taken back is remembered beside what is known of each list, too.
+	c.rolledBack = map[string]string{}
+	for _, v := range verified {
+		if h := v.Held; h != nil && h.RolledBack != 0 {
+			c.rolledBack[h.Digest.String()] = strconv.FormatUint(h.RolledBack, 10)
+		}
+	}
 	for i := range c.manifest.Lists {
 		c.manifest.Lists[i].VerifiedAt = verified[c.manifest.Lists[i].ID].At.UTC()
 	}

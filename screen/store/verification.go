@@ -35,6 +35,7 @@ type held struct {
 	SHA256      string    `json:"sha256"`
 	Source      string    `json:"source"`
 	Why         string    `json:"why"`
+	RolledBack  uint64    `json:"rolled_back,omitempty"`
 	Listed      int       `json:"listed"`
 	Delisted    int       `json:"delisted"`
 	Amended     int       `json:"amended"`
@@ -56,7 +57,7 @@ func encodeVerifications(s *screen.Snapshot, verified Verified) (map[string]stri
 			stored.Fetched = append(stored.Fetched, fetched{f.URL, f.ETag, f.LastModified, f.At.UTC(), f.Digest.String()})
 		}
 		if h := v.Held; h != nil {
-			stored.Held = &held{h.Since.UTC(), h.PublishedOn.String(), h.Digest.String(), h.Source, h.Why, h.Listed, h.Delisted, h.Amended}
+			stored.Held = &held{h.Since.UTC(), h.PublishedOn.String(), h.Digest.String(), h.Source, h.Why, h.RolledBack, h.Listed, h.Delisted, h.Amended}
 		}
 		value, err := json.Marshal(stored)
 		if err != nil {
@@ -119,7 +120,7 @@ func (v *verification) decode() (screen.Verification, error) {
 			}
 		}
 		out.Held = &screen.Held{
-			Since: h.Since, PublishedOn: on, Digest: digest, Source: h.Source, Why: h.Why,
+			Since: h.Since, PublishedOn: on, Digest: digest, Source: h.Source, Why: h.Why, RolledBack: h.RolledBack,
 			Listed: h.Listed, Delisted: h.Delisted, Amended: h.Amended,
 		}
 	}
