@@ -69,6 +69,9 @@ type Options struct {
 	Fetch *fetch.Fetcher
 	// Timeout bounds the import of one list; 0 means 20 minutes.
 	Timeout time.Duration
+	// Version is that of this program. A publication that another version read is
+	// read whole once more, as this one may read more out of it. "" does not.
+	Version string
 }
 
 // Outcome is how the import of one list ended.
@@ -442,7 +445,12 @@ func sameNewest(a, b *screen.Snapshot, id screen.ListID) bool {
 // document that says where nothing is newer.
 func (r *run) read(ctx context.Context, list *Registered, sources []Source, current *screen.Snapshot, known screen.Verification) ([]*Document, error) {
 	served := known.Source
-	if was := current.List(list.ID); len(sources) > 1 || r.whole(list.ID) || was == nil ||
+	// Two versions on one store must not take turns.
+	newer := ""
+	if olderVersion(r.Version, known.ReadBy) {
+		newer = known.ReadBy
+	}
+	if was := current.List(list.ID); len(sources) > 1 || r.whole(list.ID) || was == nil || r.Version != known.ReadBy && newer == "" ||
 		len(known.Fetched) != 1 || known.Fetched[0].Digest != was.Current().Digest {
 		known = screen.Verification{} // read it whole
 	}
@@ -452,7 +460,8 @@ func (r *run) read(ctx context.Context, list *Registered, sources []Source, curr
 		if len(src.Documents) == 0 {
 			// Of the publisher's locations one may be behind another.
 			accept = func(d *Document) (bool, error) {
-				_, changes, err := current.Merge(d.List, d.Publication)
+				d.newer = newer
+				_, changes, err := d.mergeInto(current)
 				return err == nil && !changes.Unchanged, err
 			}
 		}
@@ -466,6 +475,7 @@ func (r *run) read(ctx context.Context, list *Registered, sources []Source, curr
 		if r.Backfill && !d.dated {
 			return nil, fmt.Errorf("list %s: %s: it does not say its date, and the history needs one: LIST@DATE=LOCATION", list.ID, d.source)
 		}
+		d.newer, d.readBy = newer, r.Version
 		d.given = len(src.Documents) > 0
 		d.elsewhere = d.passedOver != nil && d.source != served
 		all = append(all, d)
@@ -492,7 +502,11 @@ func (r *run) mergeAll(ctx context.Context, report *Report, s *screen.Snapshot, 
 			return nil, nil, err
 		}
 		if newest := merged.List(d.List.ID).Current(); newest.Digest == d.Publication.Digest {
-			verified[d.List.ID] = d.verification()
+			v := d.verification()
+			if changes.Unchanged {
+				v.ReadBy = cmp.Or(d.newer, v.ReadBy)
+			}
+			verified[d.List.ID] = v
 		}
 		s = merged
 	}
@@ -521,14 +535,17 @@ func (r *run) publish(ctx context.Context, report *Report, before *screen.Snapsh
 	if dated != nil {
 		report.Changes = append(report.Changes, dated)
 	}
+	unchanged := next.Equal(current)
+	for _, d := range documents {
+		if unchanged || d.again(current) {
+			d.compared(known[d.List.ID], verified)
+		}
+	}
 	switch {
-	case next.Equal(current):
+	case unchanged:
 		report.Outcome = Unchanged
 		if r.DryRun {
 			return nil
-		}
-		for _, d := range documents {
-			d.compared(known[d.List.ID], verified)
 		}
 		if err := r.store.Verify(ctx, current, verified); err != nil {
 			return fmt.Errorf("recording that nothing changed: %w", err)
@@ -583,11 +600,26 @@ func (r *run) merge(before, s *screen.Snapshot, d *Document) (*screen.Snapshot, 
 			return s.Backfill(d.List, d.Publication)
 		}
 	}
-	merged, changes, err := s.Merge(d.List, d.Publication)
+	merged, changes, err := d.mergeInto(s)
 	if errors.Is(err, screen.ErrSuperseded) && !r.Backfill {
 		err = fmt.Errorf("%s: %w (--backfill puts it into the history)", d.source, err)
 	}
 	return merged, changes, err
+}
+
+// mergeInto merges a publication into a snapshot. What a newer version of this
+// program read of the very document stays.
+func (d *Document) mergeInto(s *screen.Snapshot) (*screen.Snapshot, *screen.Changes, error) {
+	if d.newer != "" && d.again(s) {
+		return s, &screen.Changes{List: d.List.ID, Unchanged: true}, nil
+	}
+	return s.Merge(d.List, d.Publication)
+}
+
+// again reports whether the publication is the newest of its list in s already.
+func (d *Document) again(s *screen.Snapshot) bool {
+	list := s.List(d.List.ID)
+	return list != nil && list.Current().Digest == d.Publication.Digest
 }
 
 // guard stops a publication that breaches the limits of its list, unless that is
@@ -733,9 +765,9 @@ func (d *Document) compared(known screen.Verification, verified map[screen.ListI
 	case d.written.After(known.At) && !d.written.After(d.read):
 		v.At = d.written
 		verified[d.List.ID] = v
-	case known.Held != nil:
+	case known.Held != nil || known.ReadBy != v.ReadBy:
 		// It is the publication that is served: nothing is held any more.
-		known.Held = nil
+		known.Held, known.ReadBy = nil, v.ReadBy
 		verified[d.List.ID] = known
 	default:
 		delete(verified, d.List.ID)

@@ -136,6 +136,9 @@ type Verification struct {
 	Source  string    // where the document was read: a URL, a file's name
 	Fetched []Fetched // what the publisher's servers said of the documents; nil if nothing
 	Held    *Held     // a publication that a guard stopped; nil if none
+	// ReadBy is the version of the program that read the publication last; "" when that
+	// is not known. Another may read more out of the same document.
+	ReadBy string
 }
 
 // Fetched is what a publisher's server said of a document, to ask next time

@@ -224,6 +224,9 @@ func (c *loadCmd) printReport(w io.Writer, r *loader.Report, detailed func(*load
 		}
 	}
 	fmt.Fprintln(w)
+	if reread(r) {
+		fmt.Fprintln(w, "  read anew: this version of the program reads something else in a publication that was loaded already")
+	}
 	if r.Released != "" {
 		fmt.Fprintf(w, "  released %s\n", printable(r.Released))
 	}
@@ -291,6 +294,7 @@ type jsonReport struct {
 	Delisted    int              `json:"delisted"`
 	Amended     int              `json:"amended"`
 	Held        *jsonHeld        `json:"held,omitempty"`
+	Reread      bool             `json:"reread,omitempty"` // something else was read in a publication that was loaded already
 	Released    string           `json:"released,omitempty"`
 	Unexpected  map[string]int   `json:"unexpected,omitempty"`
 	Changes     []jsonChange     `json:"changes,omitempty"` // of a dry run or a held change
@@ -335,7 +339,7 @@ func writeReports(w io.Writer, reports []loader.Report, detailed func(*loader.Re
 		n := count(r.Changes)
 		j := jsonReport{
 			List: r.List, Outcome: r.Outcome, Source: r.Source, Listed: n.listed, Delisted: n.delisted, Amended: n.amended,
-			Released: r.Released, Unexpected: r.Unexpected, Bytes: r.Size, Seconds: r.Took.Seconds(),
+			Reread: reread(r), Released: r.Released, Unexpected: r.Unexpected, Bytes: r.Size, Seconds: r.Took.Seconds(),
 		}
 		if r.Err != nil {
 			j.Error = r.Err.Error()

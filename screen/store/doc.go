@@ -73,6 +73,11 @@
 // changes counts the rows that were listed, delisted and amended, list by list, and
 // names the snapshots of a rollback: {"lists":[{"id":"us-ofac-sdn","listed":53,"delisted":0,"amended":1}]}.
 //
+// A newer program may read more in the same document. That is no other publication:
+// its record keeps SHA-256 and date, and what is said of it becomes what is read now,
+// as if it had been read so at once (screen.Snapshot.Merge). It is a new snapshot with
+// its entry in the stream, stopped by guards as any other.
+//
 // A delisting is one more publication: the listing stays in the content with
 // the end of its interval. A publication that brings nothing new is recorded with
 // Verify, by a script that checks the head as well.
@@ -83,8 +88,10 @@
 //	verified_at  when that was last found to be what the publisher offers; none if never
 //	source       where it was read
 //	fetched      what the publisher's servers said of the documents (url, etag, last_modified, at, sha256)
-//	held         another publication, that a guard stopped: since, published_on, sha256, source, why, and how
-//	             many rows would be listed, delisted, amended
+//	read_by      version of the program that read it last
+//	held         another publication, that a guard stopped or an operator took back: since, published_on,
+//	             sha256, source, why, how many rows would be listed, delisted, amended, and rolled_back, the
+//	             snapshot that it was taken back with
 //
 // A publication that a guard stops is not in any content. It is recorded with
 // Verify beside the one before it, whose verified_at stands still: servers say that
@@ -110,10 +117,20 @@
 // A rollback publishes the content of a kept snapshot under a new number; manifest
 // and stream say which snapshot it took back. Publications that only the one taken
 // back holds are put into rolled_back and recorded as held, so that servers tell, and
-// age the list from when the publication that is served again had come. Publish refuses
-// them; `walletscreen load --release` lets them through and ends that. The next
-// publication of the list is another one and is not refused: it is a complete
-// list, and if its publisher did not correct it, it holds again what was taken back.
+// age the list from when the publication that is served again had come. So is one that
+// both hold and that was read otherwise in each. Publish refuses them, wherever in the
+// history of their list they would come; loaders hold them (TakenBack), and
+// `walletscreen load --release` lets them through and ends that. The next publication of
+// the list is another one and is not refused: it is a complete list, and if its
+// publisher did not correct it, it holds again what was taken back.
+//
+// An entry of rolled_back ends when its publication is released, or served again by
+// another rollback, and in no other way. It has about a hundred bytes, and there is at
+// most one for each publication that an operator took back and that stayed so: nothing
+// but people at work adds any. No rule by age would do: a document that does not say
+// its date (OFAC's CSV, an operator's own list) is of the day on which it is loaded,
+// so one that was taken back years ago would come as the newest of its list.
+// After a flush the last of each list comes back with what is known of the list.
 //
 // # Trust
 //

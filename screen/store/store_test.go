@@ -290,6 +290,7 @@ func conformance(t *testing.T, open func(*testing.T) place) {
 		{"pins", testPins},
 		{"rollback", testRollback},
 		{"restore", testRestore},
+		{"taken back", testTakenBack},
 		{"went back", testWentBack},
 		{"repair", testRepair},
 		{"bounded memory", testBoundedMemory},

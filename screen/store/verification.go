@@ -18,6 +18,7 @@ type verification struct {
 	VerifiedAt time.Time `json:"verified_at,omitzero"`
 	Source     string    `json:"source"`
 	Fetched    []fetched `json:"fetched,omitempty"`
+	ReadBy     string    `json:"read_by,omitempty"`
 	Held       *held     `json:"held,omitempty"`
 }
 
@@ -46,7 +47,7 @@ type held struct {
 func encodeVerifications(s *screen.Snapshot, verified Verified) (map[string]string, error) {
 	fields := make(map[string]string, len(verified))
 	for id, v := range verified {
-		stored := verification{VerifiedAt: v.At.UTC(), Source: v.Source}
+		stored := verification{VerifiedAt: v.At.UTC(), Source: v.Source, ReadBy: v.ReadBy}
 		switch list := s.List(id); {
 		case list != nil:
 			stored.SHA256 = list.Current().Digest.String()
@@ -100,7 +101,7 @@ func decodeVerifications(s *screen.Snapshot, fields map[string]string) (Verified
 }
 
 func (v *verification) decode() (screen.Verification, error) {
-	out := screen.Verification{At: v.VerifiedAt, Source: v.Source}
+	out := screen.Verification{At: v.VerifiedAt, Source: v.Source, ReadBy: v.ReadBy}
 	for _, f := range v.Fetched {
 		digest, err := screen.ParseDigest(f.SHA256)
 		if err != nil {
@@ -128,7 +129,7 @@ func (v *verification) decode() (screen.Verification, error) {
 }
 
 func sameVerification(a, b screen.Verification) bool {
-	return a.Source == b.Source && a.At.Equal(b.At) && sameHeld(a.Held, b.Held) && slices.EqualFunc(a.Fetched, b.Fetched, sameFetched)
+	return a.Source == b.Source && a.ReadBy == b.ReadBy && a.At.Equal(b.At) && sameHeld(a.Held, b.Held) && slices.EqualFunc(a.Fetched, b.Fetched, sameFetched)
 }
 
 func sameHeld(a, b *screen.Held) bool {
