@@ -32,6 +32,8 @@ type Publisher struct {
 	// published again; nil lets none through. Every Publish that has one asks, from
 	// its own goroutine.
 	Release func(screen.ListID) bool
+
+	dropAtOnce int // how many pieces one command drops; 0 means a thousand
 }
 
 // NewPublisher returns a Publisher for the given Redis. It does not connect.
