@@ -69,6 +69,10 @@ type Options struct {
 	Fetch *fetch.Fetcher
 	// Timeout bounds the import of one list; 0 means 20 minutes.
 	Timeout time.Duration
+	// Waiting, if set, is told once in an import that it has waited for a second for
+	// another loader of the store, which imports the list or died while it did. Lists
+	// may tell it at the same time.
+	Waiting func(screen.ListID)
 	// Version is that of this program. A publication that another version read is
 	// read whole once more, as this one may read more out of it. "" does not.
 	Version string
@@ -368,6 +372,9 @@ func (r *run) claim(ctx context.Context, id screen.ListID) (release func(), befo
 			if before = verified[id].At; before.IsZero() {
 				before = time.Unix(0, 0)
 			}
+		}
+		if waits == 4 && r.Waiting != nil {
+			r.Waiting(id)
 		}
 		select {
 		case <-ctx.Done():

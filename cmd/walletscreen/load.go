@@ -75,6 +75,10 @@ func (c *loadCmd) Run(ctx context.Context, s std) error {
 	options.Fetch.Failing = func(err error, pause time.Duration) {
 		fmt.Fprintf(s.err, "walletscreen load: %v; again in %s\n", err, pause.Round(time.Millisecond))
 	}
+	options.Waiting = func(id screen.ListID) {
+		fmt.Fprintf(s.err, "walletscreen load: list %s: waiting for another loader that imports it, for %s at most; if it died, for %s at most\n",
+			id, briefly(options.Timeout), claimLife)
+	}
 	if options.Reconcile, err = parseSources("--reconcile", c.Reconcile); err != nil {
 		return err
 	}
