@@ -253,6 +253,11 @@
 // 77 KB and 0.6 MB for that row, the names of the pieces that it reads back
 // included.
 //
+// Redis serves nobody else while a script runs. At 5 000 listings none takes 10 ms; at
+// a million, when all of it is replaced, the longest took 22 ms, and a command that
+// writes a thousand accounts for people 110 ms. Beside them 99 of 100 PINGs were
+// answered within 0.2 ms (TestBlocking -blocking 1000000, two busy cores).
+//
 // # Schema
 //
 // The head carries the number of this schema, 2. A Reader refuses another number
