@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"slices"
 	"strings"
 	"time"
 
@@ -383,6 +384,10 @@ func (c *serveCmd) serveOps(ctx context.Context, group *errgroup.Group, srv *ser
 		}
 		var page strings.Builder
 		writeLists(&page, res)
+		held := slices.ContainsFunc(res.GetLists(), func(l *pb.ListStatus) bool { return l.GetHeld() != nil })
+		if c.Redis == "" && (held || len(res.GetHeldFirst()) > 0) {
+			fmt.Fprintf(&page, "\nNOTE: %s\n", releaseElsewhere)
+		}
 		fmt.Fprint(w, page.String())
 	})
 	h := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
