@@ -418,7 +418,9 @@ func TestLedger(t *testing.T) {
 		want  error // nil: nothing is wrong
 		say   string
 	}{
-		{name: "the same snapshot", is: was, plant: func(res *pb.ScreenAddressesResponse) { res.Snapshot.Sequence, res.Snapshot.CreatedAt = 9, timestamppb.New(at) }},
+		{name: "the same snapshot", is: was, plant: func(res *pb.ScreenAddressesResponse) {
+			res.Snapshot.Sequence, res.Snapshot.CreatedAt = 9, timestamppb.New(at)
+		}},
 		{name: "the next", is: editions{3, 5}},
 		{name: "after a flush", is: editions{0, 4}, lost: at.Add(time.Second), plant: func(res *pb.ScreenAddressesResponse) { res.Snapshot.Sequence = 1 }},
 		{
@@ -477,7 +479,9 @@ func TestLedger(t *testing.T) {
 		},
 		{
 			name: "the digest of another snapshot", is: editions{3, 5}, want: errWrong, say: "has editions",
-			plant: func(res *pb.ScreenAddressesResponse) { res.Snapshot.Digest = answered(asked, was, 9, at).Snapshot.Digest },
+			plant: func(res *pb.ScreenAddressesResponse) {
+				res.Snapshot.Digest = answered(asked, was, 9, at).Snapshot.Digest
+			},
 		},
 		{name: "an edition that was never written", is: editions{3, 99}, want: errWrong, say: "never written"},
 		{

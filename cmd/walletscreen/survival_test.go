@@ -3,6 +3,8 @@ package main_test
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -20,6 +22,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -62,12 +65,12 @@ func TestSurvival(t *testing.T) {
 		{"sentinel", few, func(t *testing.T) installation {
 			certs := storetest.NewCertificates(t)
 			f := storetest.Sentinel(t, certs)
-			return fleet(certs, "rediss+sentinel://"+strings.Join(f.Addrs(), ",")+"/"+storetest.MasterName, f.Master, f.AwaitWhole)
+			return fleet(t, certs, "sentinel", "/"+storetest.MasterName, f.Addrs(), f.Master, f.AwaitWhole)
 		}},
 		{"cluster", few, func(t *testing.T) installation {
 			certs := storetest.NewCertificates(t)
 			c := storetest.Cluster(t, certs)
-			return fleet(certs, "rediss+cluster://"+strings.Join(c.Addrs(), ","), func() *storetest.Server { return c.Master(ownKey("head")) }, c.AwaitWhole)
+			return fleet(t, certs, "cluster", "", c.Addrs(), func() *storetest.Server { return c.Master(ownKey("head")) }, c.AwaitWhole)
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -86,6 +89,7 @@ type installation struct {
 	master func() *storetest.Server // nil while there is none
 	// whole waits until all servers of it are there; nil if there is one.
 	whole func()
+	admin redis.UniversalClient
 	// forgets says that a Redis that is killed may have lost what it accepted.
 	forgets bool
 	// cutters stand before the Redis, one for each server and one for loaders; none
@@ -103,7 +107,10 @@ type fault struct {
 
 func single(t *testing.T, forgets bool, args ...string) installation {
 	server := storetest.Redis(t, args...)
-	in := installation{url: "redis://" + server.Addr, master: func() *storetest.Server { return server }, forgets: forgets}
+	in := installation{
+		url: "redis://" + server.Addr, master: func() *storetest.Server { return server }, forgets: forgets,
+		admin: redis.NewClient(&redis.Options{Addr: server.Addr}),
+	}
 	for range 3 {
 		in.cutters = append(in.cutters, newCutter(t, server.Addr))
 	}
@@ -125,9 +132,20 @@ func single(t *testing.T, forgets bool, args ...string) installation {
 	return in
 }
 
-func fleet(certs *storetest.Certificates, url string, master func() *storetest.Server, whole func()) installation {
-	return installation{
-		url:    url + "?tls_ca=" + certs.CA + "&tls_cert=" + certs.ClientCert + "&tls_key=" + certs.ClientKey,
+func fleet(t *testing.T, certs *storetest.Certificates, kind, path string, addrs []string, master func() *storetest.Server, whole func()) installation {
+	authority, err := os.ReadFile(certs.CA)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, err := tls.LoadX509KeyPair(certs.ClientCert, certs.ClientKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(authority)
+	secure := &tls.Config{RootCAs: roots, Certificates: []tls.Certificate{own}}
+	in := installation{
+		url:    "rediss+" + kind + "://" + strings.Join(addrs, ",") + path + "?tls_ca=" + certs.CA + "&tls_cert=" + certs.ClientCert + "&tls_key=" + certs.ClientKey,
 		master: master, whole: whole,
 		faults: []fault{
 			{"master killed", (*survival).killMaster},
@@ -136,6 +154,12 @@ func fleet(certs *storetest.Certificates, url string, master func() *storetest.S
 			{"master killed while a loader works", (*survival).killMasterUnderLoader},
 		},
 	}
+	if kind == "sentinel" {
+		in.admin = redis.NewFailoverClient(&redis.FailoverOptions{MasterName: storetest.MasterName, SentinelAddrs: addrs, TLSConfig: secure})
+	} else {
+		in.admin = redis.NewClusterClient(&redis.ClusterOptions{Addrs: addrs, TLSConfig: secure})
+	}
+	return in
 }
 
 // A survival is one installation with loaders, servers and callers.
@@ -148,6 +172,8 @@ type survival struct {
 	feeds  []*feed
 	slots  []*slot
 	dead   []*storetest.Server // former masters, that come back as replicas
+
+	working sync.WaitGroup
 
 	took map[string][]time.Duration // until all is well again, by fault
 	cuts int
@@ -171,15 +197,15 @@ type acknowledgement struct {
 func survive(t *testing.T, in installation, random *rand.Rand, rounds int) {
 	ctx, cancel := context.WithCancel(t.Context())
 	s := &survival{installation: in, t: t, ctx: ctx, random: random, ledger: newLedger(), took: map[string][]time.Duration{}}
-	var working sync.WaitGroup
 	t.Cleanup(func() {
 		cancel()
-		working.Wait()
+		s.working.Wait()
+		s.admin.Close()
 	})
 	for list := range ownLists {
 		f := &feed{s: s, list: list, dir: t.TempDir(), url: s.through(len(s.cutters) - 1), begun: make(chan struct{})}
 		s.feeds = append(s.feeds, f)
-		working.Go(f.work)
+		s.working.Go(f.work)
 	}
 	eventually(t, "the first editions are published", func() bool { return s.feeds[0].acknowledgedUpTo() > 0 && s.feeds[1].acknowledgedUpTo() > 0 })
 	for i, cached := range []bool{true, false, true}[:max(2, len(s.cutters))] {
@@ -192,10 +218,10 @@ func survive(t *testing.T, in installation, random *rand.Rand, rounds int) {
 		s.slots = append(s.slots, sl)
 		for range 2 {
 			caller := rand.New(rand.NewPCG(random.Uint64(), random.Uint64()))
-			working.Go(func() { sl.ask(caller) })
+			s.working.Go(func() { sl.ask(caller) })
 		}
 	}
-	working.Go(s.witness)
+	s.working.Go(s.witness)
 	s.awaitWell("", time.Now())
 
 	began := time.Now()
@@ -221,8 +247,14 @@ func survive(t *testing.T, in installation, random *rand.Rand, rounds int) {
 			t.Fatalf("round %d: %s", round, next.name)
 		}
 	}
+	if rounds >= 100 {
+		// What takes the half minute of a claim.
+		for range 4 {
+			s.awaitWell("loader killed, its claim left to end", s.killLoaderOnly())
+		}
+	}
 	cancel()
-	working.Wait()
+	s.working.Wait()
 	s.report(rounds, time.Since(began))
 }
 
@@ -362,7 +394,9 @@ func (s *survival) report(rounds int, took time.Duration) {
 	t, l := s.t, s.ledger
 	for _, name := range slices.Sorted(maps.Keys(s.took)) {
 		times := slices.Sorted(slices.Values(s.took[name]))
-		at := func(share float64) time.Duration { return times[int(share*float64(len(times)-1))].Round(time.Millisecond) }
+		at := func(share float64) time.Duration {
+			return times[int(share*float64(len(times)-1))].Round(time.Millisecond)
+		}
 		t.Logf("%-58s %3d times, all well again after p50 %6v, p99 %6v, max %6v", name, len(times), at(0.5), at(0.99), at(1))
 	}
 	l.mu.Lock()
@@ -389,6 +423,8 @@ type feed struct {
 	list int
 	dir  string
 	url  string
+	// claimsStay says that claims are left to end by themselves.
+	claimsStay atomic.Bool
 
 	mu           sync.Mutex
 	host         int // which of the machines that have a cache the next loader is on
@@ -470,6 +506,9 @@ func (f *feed) begin() (*loading, error) {
 // ended notes what a loader said.
 func (f *feed) ended(run *loading) {
 	state := run.cmd.ProcessState
+	if !f.claimsStay.Load() {
+		f.s.working.Go(f.endClaim) // one that published may have been unable to give it back
+	}
 	if state.Sys().(syscall.WaitStatus).Signaled() {
 		return
 	}
@@ -521,6 +560,23 @@ func (f *feed) ended(run *loading) {
 	f.s.mu.Lock()
 	defer f.s.mu.Unlock()
 	f.s.acks = append(f.s.acks, acknowledgement{run.began, list.Snapshot.Sequence, list.Snapshot.Digest, f.list, e})
+}
+
+// endClaim does what time does to the claim of a loader that was killed, or whose
+// Redis was gone when it wanted to give the claim back: it ends it.
+func (f *feed) endClaim() {
+	for f.s.ctx.Err() == nil {
+		ctx, cancel := context.WithTimeout(f.s.ctx, time.Second)
+		err := f.s.admin.Del(ctx, ownKey("claim:"+string(ownLists[f.list]))).Err()
+		cancel()
+		if err == nil {
+			return
+		}
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-f.s.ctx.Done():
+		}
+	}
 }
 
 func (f *feed) writtenUpTo() edition {
@@ -658,23 +714,26 @@ func (s *survival) command(args ...string) (answer any) {
 	return answer
 }
 
-// endClaims does what time does to the claims of loaders that are gone, or whose
-// Redis was gone when they wanted to give them back: it ends them.
-func (s *survival) endClaims() {
-	s.t.Helper()
-	for _, id := range ownLists {
-		s.command("DEL", ownKey("claim:"+string(id)))
-	}
-}
-
 func (s *survival) killLoader() time.Time {
-	f := s.anyFeed()
-	run := f.next()
+	run := s.anyFeed().next()
 	_ = run.cmd.Process.Kill() // it may have ended
 	<-run.done
-	over := time.Now()
-	s.endClaims()
-	return over
+	return time.Now()
+}
+
+// killLoaderOnly kills a loader in the middle of its work and leaves its claim.
+func (s *survival) killLoaderOnly() time.Time {
+	for {
+		f := s.anyFeed()
+		f.claimsStay.Store(true)
+		run := f.next()
+		_ = run.cmd.Process.Kill() // it may have ended
+		<-run.done
+		if claimed, _ := s.command("EXISTS", ownKey("claim:"+string(ownLists[f.list]))).(int64); claimed == 1 {
+			return time.Now()
+		}
+		f.claimsStay.Store(false)
+	}
 }
 
 func (s *survival) stopLoader() time.Time {
@@ -684,7 +743,7 @@ func (s *survival) stopLoader() time.Time {
 		return time.Now() // it has ended
 	}
 	// Its claim ends, and another loader takes over.
-	s.endClaims()
+	f.s.working.Go(f.endClaim)
 	f.mu.Lock()
 	f.host = 1 - f.host
 	f.mu.Unlock()
@@ -726,9 +785,7 @@ func (s *survival) killServerAndRedis() time.Time {
 		s.fail("ready %t, %v without Redis; a server with a cache: %t", ready, err, sl.cached)
 	}
 	m.Restart()
-	over := time.Now()
-	s.endClaims()
-	return over
+	return time.Now()
 }
 
 func (s *survival) killRedis() time.Time {
@@ -743,9 +800,7 @@ func (s *survival) killRedis() time.Time {
 	} else {
 		kill()
 	}
-	over := time.Now()
-	s.endClaims()
-	return over
+	return time.Now()
 }
 
 func (s *survival) killRedisUnderLoader() time.Time {
@@ -758,9 +813,7 @@ func (s *survival) stopRedis() time.Time {
 	m.Pause()
 	s.moment(1500*time.Millisecond, nil)
 	m.Resume()
-	over := time.Now()
-	s.endClaims()
-	return over
+	return time.Now()
 }
 
 func (s *survival) flush() time.Time {
@@ -776,9 +829,7 @@ func (s *survival) cut() time.Time {
 	case <-time.After(patience):
 		s.fail("no reply came through the connection that was to be cut")
 	}
-	over := time.Now()
-	s.endClaims()
-	return over
+	return time.Now()
 }
 
 // spoil changes the number of an edition in what Redis holds, so that it could still
@@ -806,9 +857,7 @@ func (s *survival) spoil() time.Time {
 	sl.start()
 	s.moment(300*time.Millisecond, nil)
 	s.command("SET", key, piece, "XX", "KEEPTTL")
-	over := time.Now()
-	s.endClaims()
-	return over
+	return time.Now()
 }
 
 // killMaster kills the master of a fleet and waits for the next.
@@ -820,7 +869,6 @@ func (s *survival) killMaster() time.Time {
 		s.dead = append(s.dead, m)
 		eventually(s.t, "another master", func() bool { is := s.master(); return is != nil && is != m })
 	})
-	s.endClaims()
 	return began
 }
 
@@ -834,7 +882,6 @@ func (s *survival) stopMaster() time.Time {
 		m.Resume()
 		s.whole()
 	})
-	s.endClaims()
 	return began
 }
 
@@ -943,4 +990,3 @@ func (c *cutter) cutAfter(bytes int) <-chan struct{} {
 	c.after, c.done = bytes, make(chan struct{})
 	return c.done
 }
-
