@@ -174,6 +174,7 @@ type survival struct {
 	dead   []*storetest.Server // former masters, that come back as replicas
 
 	working sync.WaitGroup
+	still   sync.RWMutex // locked while no loader is to run
 
 	took map[string][]time.Duration // until all is well again, by fault
 	cuts int
@@ -453,16 +454,18 @@ func (f *feed) work() {
 	tick := time.NewTicker(pace)
 	defer tick.Stop()
 	for f.s.ctx.Err() == nil {
+		f.s.still.RLock()
 		run, err := f.begin()
-		if err != nil {
+		if err == nil {
+			select {
+			case <-run.done:
+				f.ended(run)
+			case <-run.left:
+			}
+		} else if f.s.ctx.Err() == nil {
 			f.s.fail("%v", err)
-			return
 		}
-		select {
-		case <-run.done:
-			f.ended(run)
-		case <-run.left:
-		}
+		f.s.still.RUnlock()
 		select {
 		case <-tick.C:
 		case <-f.s.ctx.Done():
@@ -833,8 +836,10 @@ func (s *survival) cut() time.Time {
 }
 
 // spoil changes the number of an edition in what Redis holds, so that it could still
-// be read, has a server read that, and mends it.
+// be read, has a server that holds nothing read that, and mends it.
 func (s *survival) spoil() time.Time {
+	s.still.Lock()
+	defer s.still.Unlock()
 	digest, _ := s.command("HGET", ownKey("head"), "digest").(string)
 	list, _ := s.command("GET", ownKey("content:"+digest)).(string)
 	key, piece := "", ""
@@ -846,16 +851,22 @@ func (s *survival) spoil() time.Time {
 		}
 	}
 	if key == "" {
-		return s.killServer() // the head moved on, and that is gone
+		s.t.Fatalf("no piece of the snapshot %.12q has an edition", digest)
 	}
 	spoiled := []byte(piece)
 	at := strings.LastIndex(piece, "EDITION-") + len("EDITION-")
 	spoiled[at] = '1' + (spoiled[at]-'0')%9
 	s.command("SET", key, string(spoiled), "XX", "KEEPTTL")
-	sl := s.anySlot()
+	sl := s.slots[slices.IndexFunc(s.slots, func(sl *slot) bool { return !sl.cached })]
 	sl.kill()
 	sl.start()
-	s.moment(300*time.Millisecond, nil)
+	l := sl.life.Load()
+	eventually(s.t, "a server says that "+key+" is spoiled", func() bool {
+		return strings.Contains(l.serving.logged(), key+": it does not have that digest") || s.t.Failed()
+	})
+	if ready, err := l.client.Ready(s.ctx); err != nil || ready {
+		s.fail("ready %t, %v with a snapshot that is spoiled", ready, err)
+	}
 	s.command("SET", key, piece, "XX", "KEEPTTL")
 	return time.Now()
 }
