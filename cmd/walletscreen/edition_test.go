@@ -309,7 +309,7 @@ func (l *ledger) follows(was, is *pb.SnapshotRef) error {
 	case is.CreatedAt.AsTime().After(was.CreatedAt.AsTime()) && l.lost.After(was.CreatedAt.AsTime()):
 		return nil
 	}
-	return fmt.Errorf("snapshot %d of %s came after %d of %s, and nothing was lost since %s",
+	return fmt.Errorf("snapshot %d of %s came after %d of %s, and is none that was published after a loss; the last was at %s",
 		is.Sequence, is.CreatedAt.AsTime(), was.Sequence, was.CreatedAt.AsTime(), l.lost)
 }
 
@@ -485,11 +485,11 @@ func TestLedger(t *testing.T) {
 		},
 		{name: "an edition that was never written", is: editions{3, 99}, want: errWrong, say: "never written"},
 		{
-			name: "back to an older snapshot", is: editions{3, 5}, want: errWrong, say: "nothing was lost",
+			name: "back to an older snapshot", is: editions{3, 5}, want: errWrong, say: "none that was published after a loss",
 			plant: func(res *pb.ScreenAddressesResponse) { res.Snapshot.Sequence = 8 },
 		},
 		{
-			name: "back to an older snapshot in spite of an older loss", is: editions{3, 5}, lost: at.Add(-time.Second), want: errWrong, say: "nothing was lost",
+			name: "back to an older snapshot in spite of an older loss", is: editions{3, 5}, lost: at.Add(-time.Second), want: errWrong, say: "none that was published after a loss",
 			plant: func(res *pb.ScreenAddressesResponse) { res.Snapshot.Sequence = 8 },
 		},
 		{
