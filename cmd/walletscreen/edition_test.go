@@ -34,8 +34,8 @@ type editions [2]edition
 func (e editions) atLeast(other editions) bool { return e[0] >= other[0] && e[1] >= other[1] }
 
 const (
-	marksOfEdition = 8    // pairs of addresses of which an edition lists the one or the other
-	standingRows   = 1500 // so that the content is more than one piece
+	marksOfEdition = 8   // pairs of addresses of which an edition lists the one or the other
+	standingRows   = 400 // so that the content is more than one piece
 )
 
 // A probe is an address of which every edition says whether it is listed.
