@@ -89,7 +89,9 @@ type installation struct {
 	master func() *storetest.Server // nil while there is none
 	// whole waits until all servers of it are there; nil if there is one.
 	whole func()
-	admin redis.UniversalClient
+	// admin connects as an administrator, anew: a driver takes a while to notice that
+	// a master is another one.
+	admin func() redis.UniversalClient
 	// forgets says that a Redis that is killed may have lost what it accepted.
 	forgets bool
 	// cutters stand before the Redis, one for each server and one for loaders; none
@@ -109,7 +111,7 @@ func single(t *testing.T, forgets bool, args ...string) installation {
 	server := storetest.Redis(t, args...)
 	in := installation{
 		url: "redis://" + server.Addr, master: func() *storetest.Server { return server }, forgets: forgets,
-		admin: redis.NewClient(&redis.Options{Addr: server.Addr}),
+		admin: func() redis.UniversalClient { return redis.NewClient(&redis.Options{Addr: server.Addr}) },
 	}
 	for range 3 {
 		in.cutters = append(in.cutters, newCutter(t, server.Addr))
@@ -154,10 +156,11 @@ func fleet(t *testing.T, certs *storetest.Certificates, kind, path string, addrs
 			{"master killed while a loader works", (*survival).killMasterUnderLoader},
 		},
 	}
-	if kind == "sentinel" {
-		in.admin = redis.NewFailoverClient(&redis.FailoverOptions{MasterName: storetest.MasterName, SentinelAddrs: addrs, TLSConfig: secure})
-	} else {
-		in.admin = redis.NewClusterClient(&redis.ClusterOptions{Addrs: addrs, TLSConfig: secure})
+	in.admin = func() redis.UniversalClient {
+		if kind == "sentinel" {
+			return redis.NewFailoverClient(&redis.FailoverOptions{MasterName: storetest.MasterName, SentinelAddrs: addrs, TLSConfig: secure})
+		}
+		return redis.NewClusterClient(&redis.ClusterOptions{Addrs: addrs, TLSConfig: secure})
 	}
 	return in
 }
@@ -206,7 +209,6 @@ func survive(t *testing.T, in installation, random *rand.Rand, rounds int) {
 	t.Cleanup(func() {
 		cancel()
 		s.working.Wait()
-		s.admin.Close()
 	})
 	for list := range ownLists {
 		f := &feed{s: s, list: list, dir: t.TempDir(), url: s.through(len(s.cutters) - 1), begun: make(chan struct{})}
@@ -582,7 +584,9 @@ func (f *feed) ended(run *loading) {
 func (f *feed) endClaim() {
 	for f.s.ctx.Err() == nil {
 		ctx, cancel := context.WithTimeout(f.s.ctx, time.Second)
-		err := f.s.admin.Del(ctx, ownKey("claim:"+string(ownLists[f.list]))).Err()
+		admin := f.s.admin()
+		err := admin.Del(ctx, ownKey("claim:"+string(ownLists[f.list]))).Err()
+		admin.Close()
 		cancel()
 		if err == nil {
 			return
