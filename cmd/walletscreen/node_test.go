@@ -17,45 +17,39 @@ import (
 	"walletscreen/screen/store/storetest"
 )
 
-// A nodeClient is testdata/node with its dependencies: a client in another
-// language, made from the .proto by other people's code.
-type nodeClient struct{ dir string }
+// nodeDir holds testdata/node with its dependencies once they are installed.
+var nodeDir string
 
-var installNode = sync.OnceValues(func() (nodeClient, error) {
-	dir, err := os.MkdirTemp("", "walletscreen-node-")
-	if err != nil {
-		return nodeClient{}, err
+var installNode = sync.OnceValue(func() (err error) {
+	if nodeDir, err = os.MkdirTemp("", "walletscreen-node-"); err != nil {
+		return err
 	}
-	if err := os.CopyFS(dir, os.DirFS("testdata/node")); err != nil {
-		return nodeClient{}, err
+	if err := os.CopyFS(nodeDir, os.DirFS("testdata/node")); err != nil {
+		return err
 	}
 	npm := exec.Command("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
-	npm.Dir = dir
+	npm.Dir = nodeDir
 	if out, err := npm.CombinedOutput(); err != nil {
-		return nodeClient{dir}, fmt.Errorf("npm ci: %w\n%s", err, out)
+		return fmt.Errorf("npm ci: %w\n%s", err, out)
 	}
-	return nodeClient{dir}, nil
+	return nil
 })
 
-// node returns the client. Without Node.js and npm the test is skipped; in CI,
-// which installs them, it fails.
-func node(t *testing.T) nodeClient {
+// needNode skips the test without Node.js and what npm installs; in CI, which
+// brings both, it fails.
+func needNode(t *testing.T) {
 	t.Helper()
-	_, err := exec.LookPath("node")
+	_, err := exec.LookPath("npm")
 	if err == nil {
-		_, err = exec.LookPath("npm")
+		err = installNode()
 	}
-	var client nodeClient
-	if err == nil {
-		client, err = installNode()
-	}
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatalf("no client in Node.js: %v", err)
-		}
+	switch {
+	case err == nil:
+	case os.Getenv("CI") != "":
+		t.Fatalf("no client in Node.js: %v", err)
+	default:
 		t.Skipf("NOT RUN with a client in another language, which cannot be installed here: %v", err)
 	}
-	return client
 }
 
 // A nodePart is one part of contract.js at work.
@@ -66,8 +60,9 @@ type nodePart struct {
 	out  *bufio.Scanner
 }
 
-// start runs a part of contract.js with its settings.
-func (c nodeClient) start(t *testing.T, part string, settings map[string]any) *nodePart {
+// startNode runs a part of contract.js, a client in another language that is made
+// from the .proto by other people's code, with its settings.
+func startNode(t *testing.T, part string, settings map[string]any) *nodePart {
 	t.Helper()
 	settings = maps.Clone(settings)
 	settings["part"] = part
@@ -84,7 +79,7 @@ func (c nodeClient) start(t *testing.T, part string, settings map[string]any) *n
 		t.Fatal(err)
 	}
 	p := &nodePart{t: t, cmd: exec.Command("node", "contract.js", protos, file)}
-	p.cmd.Dir, p.cmd.Stderr = c.dir, &p.errs
+	p.cmd.Dir, p.cmd.Stderr = nodeDir, &p.errs
 	stdout, err := p.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -126,7 +121,7 @@ func (p *nodePart) sawAll(promises ...string) {
 
 // TestNode holds the contract against a client in another language.
 func TestNode(t *testing.T) {
-	client := node(t)
+	needNode(t)
 	url := "redis://" + storetest.Redis(t).Addr
 	dir := t.TempDir()
 	list := func(rows ...string) {
@@ -148,20 +143,20 @@ func TestNode(t *testing.T) {
 		"broken": "TA3941uFAvmVibSkQ6fMJXxmaSNovX86mA", "coming": "TA3941uFAvmVibSkQ6fMJXxmaSNovX86mz",
 	}
 	run := func(part string, promises ...string) {
-		t.Run(part, func(t *testing.T) { client.start(t, part, settings).sawAll(promises...) })
+		t.Run(part, func(t *testing.T) { startNode(t, part, settings).sawAll(promises...) })
 	}
 	run("batch", "results in request order", "listing and reason", "names its snapshot", "10,000 addresses", "as_of")
 	run("errors", "INVALID_ARGUMENT with its reason", "RetryInfo")
 	run("stream", "stream answers in order", "a bad batch ends the stream after the answers before it")
 	run("lists", "GetSnapshot", "GetAddressHistory", "ExportSnapshot has the digest that answers name")
 	t.Run("watch", func(t *testing.T) {
-		p := client.start(t, "watch", settings)
+		p := startNode(t, "watch", settings)
 		p.saw("watching")
 		list(listed, coming)
 		p.sawAll("WatchChanges")
 	})
 	t.Run("health", func(t *testing.T) {
-		p := client.start(t, "health", settings)
+		p := startNode(t, "health", settings)
 		p.saw("health", "health watching")
 		if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 			t.Fatal(err)

@@ -89,7 +89,7 @@ const parts = {
       ['VERDICT_LISTED', 'VERDICT_NOT_LISTED', 'VERDICT_CANNOT_SCREEN', 'VERDICT_LISTED']);
     ok('results in request order');
     assert.equal(res.results[0].matches[0].listing.party_uid, uid);
-    assert.equal(res.results[0].matches[0].basis, 'BASIS_SAME_ACCOUNT');
+    assert.equal(res.results[0].matches[0].basis, 'BASIS_EXACT_TEXT');
     assert.equal(res.results[2].reason, 'REASON_CHECKSUM');
     ok('listing and reason');
     assert.match(res.snapshot.digest, /^[0-9a-f]{64}$/);
