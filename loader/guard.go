@@ -95,13 +95,17 @@ func (d *Document) breaches(before *screen.Snapshot, c *screen.Changes) []breach
 	return found
 }
 
-// A heldError says that a guard stopped a publication.
+// A heldError says that a guard stopped a publication, or that an operator took it
+// back.
 type heldError struct {
 	list screen.ListID
 	held screen.Held
 }
 
 func (e *heldError) Error() string {
+	if e.held.RolledBack != 0 {
+		return fmt.Sprintf("list %s: publication of %s (%.12s): %s: release it if it is right after all", e.list, e.held.PublishedOn, e.held.Digest, e.held.Why)
+	}
 	return fmt.Sprintf("list %s: %s: release it if that is true", e.list, e.held.Why)
 }
 

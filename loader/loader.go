@@ -30,6 +30,10 @@ type Store interface {
 	// Publish makes next current if previous still is, and returns it under its
 	// sequence number; screen.ErrConflict if it is not.
 	Publish(ctx context.Context, previous, next *screen.Snapshot, verified map[screen.ListID]screen.Verification) (*screen.Snapshot, error)
+	// TakenBack returns the publications that next has and an operator took back by a
+	// rollback to what previous has. Publish refuses them unless the operator
+	// releases them, which Options.Release says.
+	TakenBack(ctx context.Context, previous, next *screen.Snapshot) ([]screen.TakenBack, error)
 	// Verify records when lists of s were last compared, and what is held of them.
 	Verify(ctx context.Context, s *screen.Snapshot, verified map[screen.ListID]screen.Verification) error
 	// Claim reserves a name among all loaders of this store for the given time, or
@@ -49,7 +53,8 @@ type Options struct {
 	Every time.Duration
 	// DryRun says what would change and changes nothing.
 	DryRun bool
-	// Release lets through what a guard would hold, in the first import.
+	// Release lets through what a guard would hold, or an operator took back, in the
+	// first import.
 	Release bool
 	// Backfill puts publications that are older than the newest into the history of
 	// their list, and those of its date unless they come from the publisher. What is
@@ -64,6 +69,13 @@ type Options struct {
 	Fetch *fetch.Fetcher
 	// Timeout bounds the import of one list; 0 means 20 minutes.
 	Timeout time.Duration
+	// Waiting, if set, is told once in an import that it has waited for a second for
+	// another loader of the store, which imports the list or died while it did. Lists
+	// may tell it at the same time.
+	Waiting func(screen.ListID)
+	// Version is that of this program. A publication that another version read is
+	// read whole once more, as this one may read more out of it. "" does not.
+	Version string
 }
 
 // Outcome is how the import of one list ended.
@@ -73,7 +85,7 @@ const (
 	Published Outcome = "published" // a new snapshot holds it
 	Unchanged Outcome = "unchanged" // the snapshot holds it already
 	NotDue    Outcome = "not-due"   // it was compared with its publisher lately
-	Held      Outcome = "held"      // a guard stopped it; an operator may release it
+	Held      Outcome = "held"      // a guard stopped it, or an operator took it back; an operator may release it
 	Failed    Outcome = "failed"    // it could not be read, or not be published
 	Differs   Outcome = "differs"   // a dry run found something to publish
 )
@@ -95,9 +107,10 @@ type Report struct {
 	// PassedOver is why publishers' locations before Source were not taken; nil if
 	// the first was.
 	PassedOver error
-	// Held is what a guard stopped; nil if nothing.
+	// Held is what a guard stopped, or an operator took back; nil if nothing. Its Since
+	// is zero in a dry run if the hold is not recorded.
 	Held *screen.Held
-	// Released says why what a guard would have stopped went through, "" if nothing
+	// Released says why what would have been held went through, "" if nothing
 	// was to be released.
 	Released string
 	// Unexpected counts what the documents hold that this program has no rule for.
@@ -360,6 +373,9 @@ func (r *run) claim(ctx context.Context, id screen.ListID) (release func(), befo
 				before = time.Unix(0, 0)
 			}
 		}
+		if waits == 4 && r.Waiting != nil {
+			r.Waiting(id)
+		}
 		select {
 		case <-ctx.Done():
 			return nil, before, fmt.Errorf("list %s: another loader imports it: %w", id, ctx.Err())
@@ -436,7 +452,12 @@ func sameNewest(a, b *screen.Snapshot, id screen.ListID) bool {
 // document that says where nothing is newer.
 func (r *run) read(ctx context.Context, list *Registered, sources []Source, current *screen.Snapshot, known screen.Verification) ([]*Document, error) {
 	served := known.Source
-	if was := current.List(list.ID); len(sources) > 1 || r.whole(list.ID) || was == nil ||
+	// Two versions on one store must not take turns.
+	newer := ""
+	if olderVersion(r.Version, known.ReadBy) {
+		newer = known.ReadBy
+	}
+	if was := current.List(list.ID); len(sources) > 1 || r.whole(list.ID) || was == nil || r.Version != known.ReadBy && newer == "" ||
 		len(known.Fetched) != 1 || known.Fetched[0].Digest != was.Current().Digest {
 		known = screen.Verification{} // read it whole
 	}
@@ -446,7 +467,8 @@ func (r *run) read(ctx context.Context, list *Registered, sources []Source, curr
 		if len(src.Documents) == 0 {
 			// Of the publisher's locations one may be behind another.
 			accept = func(d *Document) (bool, error) {
-				_, changes, err := current.Merge(d.List, d.Publication)
+				d.newer = newer
+				_, changes, err := d.mergeInto(current)
 				return err == nil && !changes.Unchanged, err
 			}
 		}
@@ -460,6 +482,7 @@ func (r *run) read(ctx context.Context, list *Registered, sources []Source, curr
 		if r.Backfill && !d.dated {
 			return nil, fmt.Errorf("list %s: %s: it does not say its date, and the history needs one: LIST@DATE=LOCATION", list.ID, d.source)
 		}
+		d.newer, d.readBy = newer, r.Version
 		d.given = len(src.Documents) > 0
 		d.elsewhere = d.passedOver != nil && d.source != served
 		all = append(all, d)
@@ -486,7 +509,11 @@ func (r *run) mergeAll(ctx context.Context, report *Report, s *screen.Snapshot, 
 			return nil, nil, err
 		}
 		if newest := merged.List(d.List.ID).Current(); newest.Digest == d.Publication.Digest {
-			verified[d.List.ID] = d.verification()
+			v := d.verification()
+			if changes.Unchanged {
+				v.ReadBy = cmp.Or(d.newer, v.ReadBy)
+			}
+			verified[d.List.ID] = v
 		}
 		s = merged
 	}
@@ -505,6 +532,9 @@ func (r *run) publish(ctx context.Context, report *Report, before *screen.Snapsh
 		return errOvertaken
 	}
 	next, verified, err := r.mergeAll(ctx, report, current, documents)
+	if err == nil {
+		err = r.takenBack(ctx, report, current, next, documents)
+	}
 	if err != nil {
 		return r.hold(ctx, current, known[report.List], err)
 	}
@@ -512,14 +542,17 @@ func (r *run) publish(ctx context.Context, report *Report, before *screen.Snapsh
 	if dated != nil {
 		report.Changes = append(report.Changes, dated)
 	}
+	unchanged := next.Equal(current)
+	for _, d := range documents {
+		if unchanged || d.again(current) {
+			d.compared(known[d.List.ID], verified)
+		}
+	}
 	switch {
-	case next.Equal(current):
+	case unchanged:
 		report.Outcome = Unchanged
 		if r.DryRun {
 			return nil
-		}
-		for _, d := range documents {
-			d.compared(known[d.List.ID], verified)
 		}
 		if err := r.store.Verify(ctx, current, verified); err != nil {
 			return fmt.Errorf("recording that nothing changed: %w", err)
@@ -541,6 +574,29 @@ func (r *run) publish(ctx context.Context, report *Report, before *screen.Snapsh
 	return nil
 }
 
+// takenBack stops publications that an operator took back, unless that is released.
+func (r *run) takenBack(ctx context.Context, report *Report, current, next *screen.Snapshot, documents []*Document) error {
+	all, err := r.store.TakenBack(ctx, current, next)
+	if err != nil {
+		return fmt.Errorf("asking what was taken back: %w", err)
+	}
+	for _, back := range all {
+		n := slices.IndexFunc(documents, func(d *Document) bool { return d.Publication.Digest == back.Publication.Digest })
+		if n < 0 {
+			continue // none that this import brings
+		}
+		why := fmt.Sprintf("an operator rolled snapshot %d back, by snapshot %d", back.Snapshot, back.Snapshot+1)
+		if r.Release {
+			report.Released = strings.TrimPrefix(report.Released+"; by the operator: "+why, "; ")
+			continue
+		}
+		held := documents[n].hold(report.Changes[n], []breach{{why: why}})
+		held.held.RolledBack = back.Snapshot
+		return held
+	}
+	return nil
+}
+
 // merge merges a publication into a snapshot; one that is older than the newest
 // before the run goes into the history if that is asked for. Of two of one date
 // that which an operator gives is the older one, for what is listed now stays.
@@ -551,11 +607,26 @@ func (r *run) merge(before, s *screen.Snapshot, d *Document) (*screen.Snapshot, 
 			return s.Backfill(d.List, d.Publication)
 		}
 	}
-	merged, changes, err := s.Merge(d.List, d.Publication)
+	merged, changes, err := d.mergeInto(s)
 	if errors.Is(err, screen.ErrSuperseded) && !r.Backfill {
 		err = fmt.Errorf("%s: %w (--backfill puts it into the history)", d.source, err)
 	}
 	return merged, changes, err
+}
+
+// mergeInto merges a publication into a snapshot. What a newer version of this
+// program read of the very document stays.
+func (d *Document) mergeInto(s *screen.Snapshot) (*screen.Snapshot, *screen.Changes, error) {
+	if d.newer != "" && d.again(s) {
+		return s, &screen.Changes{List: d.List.ID, Unchanged: true}, nil
+	}
+	return s.Merge(d.List, d.Publication)
+}
+
+// again reports whether the publication is the newest of its list in s already.
+func (d *Document) again(s *screen.Snapshot) bool {
+	list := s.List(d.List.ID)
+	return list != nil && list.Current().Digest == d.Publication.Digest
 }
 
 // guard stops a publication that breaches the limits of its list, unless that is
@@ -614,11 +685,20 @@ func (r *run) judge(ctx context.Context, before *screen.Snapshot, d *Document, c
 // not change, so it goes stale if nobody decides.
 func (r *run) hold(ctx context.Context, current *screen.Snapshot, known screen.Verification, err error) error {
 	var held *heldError
-	if !errors.As(err, &held) || r.DryRun {
+	if !errors.As(err, &held) {
 		return err
 	}
-	if was := known.Held; was != nil && was.Digest == held.held.Digest {
+	switch was := known.Held; {
+	case was != nil && was.Digest == held.held.Digest:
 		held.held.Since = was.Since
+		if was.RolledBack != 0 && held.held.RolledBack == was.RolledBack {
+			held.held.Why = was.Why // which says what it was rolled back to
+		}
+	case r.DryRun:
+		held.held.Since = time.Time{} // it is not held yet
+	}
+	if r.DryRun {
+		return err
 	}
 	known.Held = &held.held
 	if recordErr := r.store.Verify(ctx, current, map[screen.ListID]screen.Verification{held.list: known}); recordErr != nil {
@@ -692,9 +772,9 @@ func (d *Document) compared(known screen.Verification, verified map[screen.ListI
 	case d.written.After(known.At) && !d.written.After(d.read):
 		v.At = d.written
 		verified[d.List.ID] = v
-	case known.Held != nil:
+	case known.Held != nil || known.ReadBy != v.ReadBy:
 		// It is the publication that is served: nothing is held any more.
-		known.Held = nil
+		known.Held, known.ReadBy = nil, v.ReadBy
 		verified[d.List.ID] = known
 	default:
 		delete(verified, d.List.ID)

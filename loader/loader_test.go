@@ -29,6 +29,7 @@ type memory struct {
 	current  *screen.Snapshot
 	verified map[screen.ListID]screen.Verification
 	claimed  map[string]bool
+	taken    map[screen.Digest]uint64 // publications that an operator took back
 }
 
 func newMemory() *memory {
@@ -50,6 +51,19 @@ func (m *memory) Publish(_ context.Context, previous, next *screen.Snapshot, ver
 	m.current = next.Named(previous.Sequence+1, time.Now().UTC())
 	maps.Copy(m.verified, verified)
 	return m.current, nil
+}
+
+func (m *memory) TakenBack(_ context.Context, _, next *screen.Snapshot) ([]screen.TakenBack, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var all []screen.TakenBack
+	for i := range next.Lists() {
+		l := &next.Lists()[i]
+		if from, ok := m.taken[l.Current().Digest]; ok {
+			all = append(all, screen.TakenBack{List: l.ID, Publication: *l.Current(), Snapshot: from})
+		}
+	}
+	return all, nil
 }
 
 func (m *memory) Verify(_ context.Context, s *screen.Snapshot, verified map[screen.ListID]screen.Verification) error {
@@ -388,6 +402,52 @@ func TestDryRun(t *testing.T) {
 		if want == Held && (len(r.Changes) != 1 || len(r.Changes[0].Delisted) != 9) {
 			t.Errorf("the report of what is held does not show what would change: %+v", r.Changes)
 		}
+	}
+}
+
+// TestRolledBack holds a publication that an operator took back, although no guard
+// stops it, until it is released. A dry run says the same, and since when, if that
+// is recorded.
+func TestRolledBack(t *testing.T) {
+	small(t)
+	m := newMemory()
+	day := time.Now().UTC().AddDate(0, 0, -3)
+	load(t, m, Options{Sources: []Source{from(sdn, file(t, sdnText(day, 20, 60)))}})
+	good := m.current
+	sources := []Source{from(sdn, file(t, sdnText(day.AddDate(0, 0, 1), 21, 60)))}
+	load(t, m, Options{Sources: sources})
+	bad := m.current.List(sdn).Current().Digest
+	m.current, m.taken = good.Named(3, time.Now()), map[screen.Digest]uint64{bad: 2}
+	v := m.verified[sdn]
+	v.Held = nil
+	m.verified[sdn] = v
+
+	wantHeld := func(o Options, recorded bool) Report {
+		t.Helper()
+		o.Sources = sources
+		r := load(t, m, o)
+		if r.Outcome != Held || r.Held == nil || r.Held.Digest != bad || r.Held.RolledBack != 2 || r.Held.Listed != 1 || m.current.Sequence != 3 ||
+			!strings.Contains(r.Err.Error(), "an operator rolled snapshot 2 back, by snapshot 3: release it if it is right after all") {
+			t.Fatalf("%s, %v, held %+v", r.Outcome, r.Err, r.Held)
+		}
+		if (m.verification(sdn).Held != nil) != recorded {
+			t.Fatalf("recorded: %+v", m.verification(sdn).Held)
+		}
+		return r
+	}
+	if r := wantHeld(Options{DryRun: true}, false); !r.Held.Since.IsZero() {
+		t.Errorf("nothing is held yet, and the dry run says since %s", r.Held.Since)
+	}
+	since := wantHeld(Options{}, true).Held.Since
+	if since.IsZero() {
+		t.Error("held since never")
+	}
+	if r := wantHeld(Options{DryRun: true}, true); !r.Held.Since.Equal(since) {
+		t.Errorf("the dry run says held since %s, it is so since %s", r.Held.Since, since)
+	}
+	r := load(t, m, Options{Sources: sources, Release: true})
+	if r.Outcome != Published || r.Released != "by the operator: an operator rolled snapshot 2 back, by snapshot 3" || m.verification(sdn).Held != nil {
+		t.Errorf("released: %s, %v, %q, still held %v", r.Outcome, r.Err, r.Released, m.verification(sdn).Held)
 	}
 }
 

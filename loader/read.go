@@ -41,6 +41,10 @@ type Document struct {
 	given   bool  // an operator said where it is
 	dated   bool  // its date is not merely that on which it was read
 	judged  *judgement
+	readBy  string // the version of this program
+	// newer is the version of the program that read the publication which is served,
+	// if it is a newer one; "" if not.
+	newer string
 	// passedOver is why the publisher's locations before this one were not taken.
 	passedOver error
 	// elsewhere says that this was another location than that of the publication that
@@ -50,7 +54,7 @@ type Document struct {
 
 // verification is what the document proves, once it is in a snapshot.
 func (d *Document) verification() screen.Verification {
-	return screen.Verification{At: d.read, Source: d.source, Fetched: d.fetched}
+	return screen.Verification{At: d.read, Source: d.source, Fetched: d.fetched, ReadBy: d.readBy}
 }
 
 // errNotModified says that the publisher has nothing newer than what a snapshot

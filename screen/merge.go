@@ -22,6 +22,7 @@ type Changes struct {
 	List      ListID
 	Unchanged bool // the very publication that the snapshot already held: nothing at all changed
 	First     bool // the first publication of the list
+	Reread    bool // the very publication that the snapshot already held, of which more or something else was read
 	Rows      int  // current rows before the merge
 	Parties   int  // parties with a current row before the merge
 
@@ -55,10 +56,19 @@ type Change struct {
 // stay as they were first published, so that a list may be fed from several
 // formats.
 //
-// A publication that s already holds as the newest of its list returns s itself
-// with Changes.Unchanged. One that is older, by its date or because it was
-// merged and followed by another, is ErrSuperseded; an operator's own list may
-// return to an earlier content. s is not changed.
+// A publication that s already holds as the newest of its list, and that says
+// nothing else than s does, returns s itself with Changes.Unchanged. If it says
+// something else it was read by a program that reads more of the same document, or
+// less: the snapshot is then what it were if it had been read so at once, but that the
+// publication keeps its date. Rows that are read only now are listed by it, those
+// that are not any more and had come with it never were, and others are delisted by
+// it; Changes.Reread says so, and the changes are those from s. What earlier
+// publications print stays as it was read. Remarks on a row that the new reading does
+// not have stay, as with another publication.
+//
+// A publication that is older, by its date or because it was merged and followed by
+// another, is ErrSuperseded; an operator's own list may return to an earlier content.
+// s is not changed.
 func (s *Snapshot) Merge(list List, pub *Publication) (*Snapshot, *Changes, error) {
 	if err := validate(list, pub); err != nil {
 		return nil, nil, fmt.Errorf("merging publication of %s: %w", list.ID, err)
@@ -71,7 +81,8 @@ func (s *Snapshot) Merge(list List, pub *Publication) (*Snapshot, *Changes, erro
 			return nil, nil, fmt.Errorf("merging publication of %s: %w", list.ID, err)
 		}
 		if state.Current().Digest == pub.Digest {
-			return s, &Changes{List: list.ID, Unchanged: true}, nil
+			next, changes := s.reread(li, list, pub)
+			return next, changes, nil
 		}
 		if err := superseded(state, pub); err != nil {
 			return nil, nil, fmt.Errorf("merging publication of %s: %w", list.ID, err)
@@ -84,6 +95,41 @@ func (s *Snapshot) Merge(list List, pub *Publication) (*Snapshot, *Changes, erro
 	changes := newMerge(next, li).add(pub)
 	next.seal()
 	return next, changes, nil
+}
+
+// reread merges the publication that is the newest of a list already.
+func (s *Snapshot) reread(li int, list List, pub *Publication) (*Snapshot, *Changes) {
+	unchanged := &Changes{List: list.ID, Unchanged: true}
+	was := s.lists[li].Current()
+	again := *pub
+	// A document that does not say its date is of the day on which it was loaded.
+	again.PublishedOn = was.PublishedOn
+	// What it says is compared with what is known now: the way there may have been
+	// another, through formats that say more or less.
+	onto := &Snapshot{lists: slices.Clone(s.lists), parties: slices.Clone(s.parties), listings: slices.Clone(s.listings)}
+	onto.lists[li].Publications = slices.Clone(onto.lists[li].Publications)
+	c := newMerge(onto, li).add(&again)
+	same := len(c.Listed)+len(c.Delisted)+len(c.Amended) == 0
+	if is := onto.lists[li].Current(); same && is.Records == was.Records && is.Rows == was.Rows {
+		return s, unchanged
+	}
+	n := Ordinal(len(s.lists[li].Publications))
+	m := newMerge(s.before(li, n), li)
+	m.next.lists[li].List = list
+	m.add(&again)
+	m.keepDates(s, n)
+	m.next.seal()
+	if m.next.Equal(s) {
+		return s, unchanged
+	}
+	changes := &Changes{List: list.ID}
+	for _, of := range s.Diff(m.next) {
+		if of.List == list.ID {
+			changes = of
+		}
+	}
+	changes.Reread = true
+	return m.next, changes
 }
 
 // validate refuses what no snapshot can hold: what is accepted here, Decode reads

@@ -136,6 +136,9 @@ type Verification struct {
 	Source  string    // where the document was read: a URL, a file's name
 	Fetched []Fetched // what the publisher's servers said of the documents; nil if nothing
 	Held    *Held     // a publication that a guard stopped; nil if none
+	// ReadBy is the version of the program that read the publication last; "" when that
+	// is not known. Another may read more out of the same document.
+	ReadBy string
 }
 
 // Fetched is what a publisher's server said of a document, to ask next time
@@ -148,17 +151,30 @@ type Fetched struct {
 	Digest       Digest    // SHA-256 of the document as read, decompressed
 }
 
-// Held is what is known of a publication that a guard stopped: the snapshot still
-// holds the one before it, or none of the list when it is the first.
+// Held is what is known of a publication that a guard stopped, or that an operator
+// took back: the snapshot still holds the one before it, or none of the list when it
+// is the first.
 type Held struct {
-	Since       time.Time // when a guard first stopped it
+	Since       time.Time // when a guard first stopped it, or it was taken back
 	PublishedOn Date      // the publisher's date
 	Digest      Digest    // SHA-256 of the document, decompressed
 	Source      string    // where the document was read
 	Why         string    // for people, in one line; never an address
 
+	// RolledBack is the number of the snapshot that an operator took back, and this
+	// publication with it, by a rollback; 0 when a guard stopped it.
+	RolledBack uint64
+
 	// How many rows it would change.
 	Listed, Delisted, Amended int
+}
+
+// TakenBack is a publication that an operator took back by a rollback. It is not
+// published again unless it is released.
+type TakenBack struct {
+	List        ListID
+	Publication PublicationRecord
+	Snapshot    uint64 // number of the snapshot that was taken back with it
 }
 
 // A PublishedParty is one party with the addresses that a publication prints

@@ -95,6 +95,23 @@ func (l *ListState) canHaveAdded(row *Listing, on Date) bool {
 // the list nor its publisher's record of changes says since when.
 func (l *Listing) ListedBefore() bool { return l.Listed == 1 && l.ListedOn == 0 && l.AddedOn == 0 }
 
+// keepDates takes over from s, which has the same publications, the days on which
+// rows were added that came with the n-th publication of the list.
+func (m *merge) keepDates(s *Snapshot, n Ordinal) {
+	for i := range s.listings {
+		from := &s.listings[i]
+		p := &s.parties[from.Party]
+		if from.AddedOn == 0 || from.Listed != n || p.List != m.list {
+			continue
+		}
+		// A party that has no rows any more has none under any number.
+		party, ok := m.parties[p.UID]
+		if at, listed := m.current[keyOf(party, &from.PublishedAddress)]; ok && listed && m.next.listings[at].Listed == n {
+			m.next.listings[at].AddedOn = from.AddedOn
+		}
+	}
+}
+
 // takeDates takes over from the listings of a list in s the days on which they
 // were added, as far as they can be true in next, where every publication from
 // the n-th on is one later than in s.

@@ -31,7 +31,7 @@ type importFlags struct {
 
 // options are the flags as the loader takes them.
 func (f *importFlags) options() (loader.Options, error) {
-	o := loader.Options{Timeout: f.FetchTimeout, Fetch: &fetch.Fetcher{UserAgent: f.UserAgent}}
+	o := loader.Options{Timeout: f.FetchTimeout, Version: version(), Fetch: &fetch.Fetcher{UserAgent: f.UserAgent}}
 	if f.FetchTimeout <= 0 {
 		return o, usagef("--fetch-timeout is %s, want a positive duration", f.FetchTimeout)
 	}
@@ -133,6 +133,9 @@ func logReport(log *slog.Logger, r *loader.Report) {
 			attrs = append(attrs, "published", list.Current().PublishedOn.String())
 		}
 	}
+	if reread(r) {
+		attrs = append(attrs, "reread", true)
+	}
 	if r.Source != "" {
 		attrs = append(attrs, "source", r.Source, "bytes", r.Size)
 	}
@@ -158,6 +161,12 @@ func logReport(log *slog.Logger, r *loader.Report) {
 	default:
 		log.Info("import", attrs...)
 	}
+}
+
+// reread reports whether something else was read of a publication that was loaded
+// already.
+func reread(r *loader.Report) bool {
+	return slices.ContainsFunc(r.Changes, func(c *screen.Changes) bool { return c.Reread })
 }
 
 // unexpected writes counts in a stable order.

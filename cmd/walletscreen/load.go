@@ -27,13 +27,13 @@ import (
 type loadCmd struct {
 	Every     time.Duration `placeholder:"DURATION" help:"Stay and load again after this time, for example 15m. A publisher is not asked more often than its list allows (see: walletscreen lists --known), unless the list failed or is held. Without it, load once."`
 	DryRun    bool          `help:"Print what would change, party by party, and change nothing. The exit code is that of a run that does it."`
-	Release   bool          `help:"Let through what a guard would hold in this run, such as the loss of a tenth of a list. Look at it first, with --dry-run."`
+	Release   bool          `help:"Let through what would be held in this run: what breaches a limit of its list, such as the loss of a tenth of it, or was taken back by a rollback. Look at it first, with --dry-run."`
 	Backfill  bool          `help:"Put publications that are older than the newest of their list, or that --source gives for the same date, into its history: what was listed when. What is listed now does not change."`
 	Reconcile []string      `sep:"none" placeholder:"LIST=LOCATION" help:"A second document of the same publication of a list, in another format; repeatable. A publication that does not have the same parties and addresses in both is held."`
 	Delta     []string      `sep:"none" placeholder:"LIST=LOCATION" help:"A file in which the publisher says what its publications changed (OFAC's delta files); repeatable. It dates rows that were listed before the first publication that was loaded, and releases a held change whose removals it names."`
 	Format    string        `enum:"text,json" default:"text" help:"Format of the report: ${enum}. json is one object for each run, with --every for each import of a list."`
 	OpsListen string        `placeholder:"HOST:PORT" help:"Address for operators while loading --every so often: /metrics for Prometheus. Loopback only, unless --insecure."`
-	CacheDir  string        `type:"existingdir" placeholder:"DIR" help:"Directory, of this loader alone, to keep the snapshot in that was published last. If Redis loses all it has, it is published again first, with its history, and numbers go on."`
+	CacheDir  string        `type:"existingdir" placeholder:"DIR" help:"Directory, of this loader alone, to keep the snapshot in that was published last. If Redis loses it, it is published again first, with its history, and numbers go on. A loader that stays knows it without, until it ends."`
 	Insecure  bool          `help:"Allow an --ops-listen other than loopback although nothing encrypts or authenticates the connection."`
 
 	importFlags `embed:""`
@@ -78,6 +78,10 @@ func (c *loadCmd) Run(ctx context.Context, s std) error {
 	options.Fetch.Stdin, options.Fetch.Progress = s.in, showDownloads(s.err)
 	options.Fetch.Failing = func(err error, pause time.Duration) {
 		fmt.Fprintf(s.err, "walletscreen load: %v; again in %s\n", err, pause.Round(time.Millisecond))
+	}
+	options.Waiting = func(id screen.ListID) {
+		fmt.Fprintf(s.err, "walletscreen load: list %s: waiting for another loader that imports it, for %s at most; if it died, for %s at most\n",
+			id, briefly(options.Timeout), claimLife)
 	}
 	if options.Reconcile, err = parseSources("--reconcile", c.Reconcile); err != nil {
 		return err
@@ -227,6 +231,9 @@ func (c *loadCmd) printReport(w io.Writer, r *loader.Report, detailed func(*load
 		}
 	}
 	fmt.Fprintln(w)
+	if reread(r) {
+		fmt.Fprintln(w, "  read anew: this version of the program reads something else in a publication that was loaded already")
+	}
 	if r.Released != "" {
 		fmt.Fprintf(w, "  released %s\n", printable(r.Released))
 	}
@@ -294,6 +301,7 @@ type jsonReport struct {
 	Delisted    int              `json:"delisted"`
 	Amended     int              `json:"amended"`
 	Held        *jsonHeld        `json:"held,omitempty"`
+	Reread      bool             `json:"reread,omitempty"` // something else was read in a publication that was loaded already
 	Released    string           `json:"released,omitempty"`
 	Unexpected  map[string]int   `json:"unexpected,omitempty"`
 	Changes     []jsonChange     `json:"changes,omitempty"` // of a dry run or a held change
@@ -314,10 +322,11 @@ type jsonPublication struct {
 }
 
 type jsonHeld struct {
-	Since       time.Time `json:"since"`
+	Since       time.Time `json:"since,omitzero"` // none in a dry run, unless it is held already
 	PublishedOn string    `json:"published_on"`
 	SHA256      string    `json:"sha256"`
 	Why         string    `json:"why"`
+	RolledBack  uint64    `json:"rolled_back,omitempty"` // the snapshot that an operator took back with it
 }
 
 type jsonChange struct {
@@ -337,7 +346,7 @@ func writeReports(w io.Writer, reports []loader.Report, detailed func(*loader.Re
 		n := count(r.Changes)
 		j := jsonReport{
 			List: r.List, Outcome: r.Outcome, Source: r.Source, Listed: n.listed, Delisted: n.delisted, Amended: n.amended,
-			Released: r.Released, Unexpected: r.Unexpected, Bytes: r.Size, Seconds: r.Took.Seconds(),
+			Reread: reread(r), Released: r.Released, Unexpected: r.Unexpected, Bytes: r.Size, Seconds: r.Took.Seconds(),
 		}
 		if r.Err != nil {
 			j.Error = r.Err.Error()
@@ -353,7 +362,7 @@ func writeReports(w io.Writer, reports []loader.Report, detailed func(*loader.Re
 			}
 		}
 		if h := r.Held; h != nil {
-			j.Held = &jsonHeld{h.Since, h.PublishedOn.String(), h.Digest.String(), h.Why}
+			j.Held = &jsonHeld{h.Since, h.PublishedOn.String(), h.Digest.String(), h.Why, h.RolledBack}
 		}
 		if detailed(r) {
 			for _, changes := range r.Changes {

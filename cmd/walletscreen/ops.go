@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,10 +24,11 @@ import (
 // operators serves what operators look at: metrics, probes, profiles, and a page
 // about the server.
 type operators struct {
-	listen  string
-	server  *server.Server
-	metrics *prometheus.Registry
-	log     *slog.Logger
+	listen   string
+	embedded bool // the server has no Redis
+	server   *server.Server
+	metrics  *prometheus.Registry
+	log      *slog.Logger
 }
 
 // serve listens, and serves in the group until stopped is closed: who looks at a
@@ -124,9 +126,11 @@ func (o *operators) page(w http.ResponseWriter, r *http.Request) {
 	var page strings.Builder
 	if strings.Contains(r.Header.Get("Accept"), "text/html") {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		err = opsPage.Execute(&page, newOpsView(status, lists))
+		view := newOpsView(status, lists)
+		view.Note = o.note(lists)
+		err = opsPage.Execute(&page, view)
 	} else {
-		writeStatus(&page, status, lists)
+		writeStatus(&page, status, lists, o.note(lists))
 	}
 	if err != nil {
 		http.Error(w, "the page could not be made", http.StatusInternalServerError)
@@ -139,8 +143,18 @@ func (o *operators) page(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprint(w, page.String())
 }
 
+// note says what an operator can do about what is held and cannot be released here,
+// "" for nothing.
+func (o *operators) note(lists *pb.GetSnapshotResponse) string {
+	held := slices.ContainsFunc(lists.GetLists(), func(l *pb.ListStatus) bool { return l.GetHeld() != nil })
+	if o.embedded && (held || len(lists.GetHeldFirst()) > 0) {
+		return releaseElsewhere
+	}
+	return ""
+}
+
 // writeStatus writes the page as text.
-func writeStatus(page *strings.Builder, status server.Status, lists *pb.GetSnapshotResponse) {
+func writeStatus(page *strings.Builder, status server.Status, lists *pb.GetSnapshotResponse, note string) {
 	if !status.Ready {
 		fmt.Fprintf(page, "NOT READY to screen: %s\n", visible(status.Why))
 	}
@@ -151,6 +165,9 @@ func writeStatus(page *strings.Builder, status server.Status, lists *pb.GetSnaps
 		fmt.Fprintln(page, "no snapshot is loaded yet")
 	} else {
 		writeLists(page, lists)
+	}
+	if note != "" {
+		fmt.Fprintf(page, "\nNOTE: %s\n", note)
 	}
 	fmt.Fprintf(page, "\nversion %s; canaries of the newest snapshot: %d passed, %d failed, %d delisted\n",
 		version(), status.CanariesPassed, status.CanariesFailed, status.CanariesDelisted)
@@ -178,6 +195,7 @@ type opsView struct {
 	Lists   *pb.GetSnapshotResponse // nil before the first snapshot
 	Rows    []opsList
 	Swaps   []opsSwap
+	Note    string // what to do about what is held
 	Version string
 }
 

@@ -49,6 +49,9 @@ func TestMain(m *testing.M) {
 			os.RemoveAll(b.dir)
 		}
 	}
+	if nodeDir != "" {
+		os.RemoveAll(nodeDir)
+	}
 	os.Exit(code)
 }
 

@@ -26,8 +26,8 @@ var (
 	swapBefore   = flag.Duration("swap-before", time.Second, "how long TestServingDuringSwaps measures before the first swap")
 )
 
-// numbered is the text of one of any number of accounts, of which no two are related.
-func numbered(i int) string { return fmt.Sprintf("0x%040x", i) }
+// accountText is the text of one of any number of accounts, of which no two are related.
+func accountText(i int) string { return fmt.Sprintf("0x%040x", i) }
 
 // manyRows returns a snapshot of n listings, a hundred to a party.
 func manyRows(t testing.TB, n int) *screen.Snapshot {
@@ -44,11 +44,11 @@ func withRows(t testing.TB, s *screen.Snapshot, n, more int) *screen.Snapshot {
 	for i := 0; i < n; i += 100 {
 		party := screen.PublishedParty{UID: fmt.Sprintf("%08d", i), Facts: screen.Facts{Name: fmt.Sprint("Party ", i)}}
 		for j := i; j < min(i+100, n); j++ {
-			party.Addresses = append(party.Addresses, screen.PublishedAddress{Text: numbered(j), Symbol: "ETH"})
+			party.Addresses = append(party.Addresses, screen.PublishedAddress{Text: accountText(j), Symbol: "ETH"})
 		}
 		for j := range more {
 			if i == n/200*100 {
-				party.Addresses = append(party.Addresses, screen.PublishedAddress{Text: numbered(1<<40 + j), Symbol: "ETH"})
+				party.Addresses = append(party.Addresses, screen.PublishedAddress{Text: accountText(1<<40 + j), Symbol: "ETH"})
 			}
 		}
 		pub.Parties = append(pub.Parties, party)
@@ -96,14 +96,14 @@ func TestPropagation(t *testing.T) {
 			var all, published []time.Duration
 			for round := range *propagations {
 				next := withRows(t, s, n, round+1)
-				row, sequence := numbered(1<<40+round), s.Sequence+1
+				row, sequence := accountText(1<<40+round), s.Sequence+1
 				ctx, cancel := context.WithTimeout(t.Context(), patience)
 				var group sync.WaitGroup
 				begin := time.Now()
 				for _, c := range clients {
 					group.Go(func() {
 						// Servers wait for 2 s at most for what is asked for.
-						res, err := c.ScreenAddresses(ctx, &pb.ScreenAddressesRequest{Addresses: []string{row, numbered(1 << 50)}, MinSnapshot: sequence})
+						res, err := c.ScreenAddresses(ctx, &pb.ScreenAddressesRequest{Addresses: []string{row, accountText(1 << 50)}, MinSnapshot: sequence})
 						if err != nil || res.Snapshot.Sequence != sequence || res.Results[0].Verdict != pb.Verdict_VERDICT_LISTED || res.Results[1].Verdict != pb.Verdict_VERDICT_NOT_LISTED {
 							t.Errorf("round %d: %v, %v; want the new row listed, and the other not", round, res, err)
 						}
@@ -166,9 +166,9 @@ func TestServingDuringSwaps(t *testing.T) {
 
 	addresses := make([]string, 100)
 	for i := range addresses {
-		addresses[i] = numbered(1<<50 + i)
+		addresses[i] = accountText(1<<50 + i)
 	}
-	addresses[0] = numbered(*swapListings / 2)
+	addresses[0] = accountText(*swapListings / 2)
 	var mu sync.Mutex
 	var took [2][]time.Duration // before and during
 	phase := 0

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -28,7 +29,7 @@ var servers serversKey
 // awaited are the server and the pattern that a command waits for.
 func awaited(ts *testscript.TestScript, neg bool, args []string) (*serving, *regexp.Regexp) {
 	if neg || len(args) != 2 {
-		ts.Fatalf("usage: shown|logged NAME PATTERN")
+		ts.Fatalf("usage: shown|page|logged NAME PATTERN")
 	}
 	s := ts.Value(servers).(map[string]*serving)[args[0]]
 	if s == nil {
@@ -50,6 +51,7 @@ func awaited(ts *testscript.TestScript, neg bool, args []string) (*serving, *reg
 //	builtin DATE FILE [AS]   writes the OFAC list as it stood on that day, under another date if one is given
 //	publisher NAME           serves the files of the script over HTTP; $NAME is the URL
 //	shown NAME PATTERN       waits until what lists tells of a server matches
+//	page NAME PATTERN        waits until a server's page for operators matches
 //	logged NAME PATTERN      waits until the log of a server matches
 func TestScripts(t *testing.T) {
 	bin := filepath.Dir(program(t))
@@ -118,6 +120,18 @@ func TestScripts(t *testing.T) {
 				s, pattern := awaited(ts, neg, args)
 				eventually(t, args[0]+" shows "+args[1], func() bool {
 					return pattern.MatchString(runProgram(t, "", "lists", "--server", s.addr).stdout)
+				})
+			},
+			"page": func(ts *testscript.TestScript, neg bool, args []string) {
+				s, pattern := awaited(ts, neg, args)
+				eventually(t, args[0]+"'s page shows "+args[1], func() bool {
+					res, err := http.Get("http://" + s.ops + "/")
+					if err != nil {
+						return false
+					}
+					defer res.Body.Close()
+					page, err := io.ReadAll(res.Body)
+					return err == nil && pattern.Match(page)
 				})
 			},
 			"logged": func(ts *testscript.TestScript, neg bool, args []string) {

@@ -153,7 +153,7 @@ func (c *serveCmd) Run(ctx context.Context, s std) error {
 	c.follow(ctx, group, reader, trusted, frozen, srv, registry, log)
 	stopped := make(chan struct{})
 	if c.OpsListen != "" {
-		ops := operators{listen: c.OpsListen, server: srv, metrics: registry, log: log}
+		ops := operators{listen: c.OpsListen, embedded: c.Redis == "", server: srv, metrics: registry, log: log}
 		if err := ops.serve(group, stopped); err != nil {
 			return err
 		}

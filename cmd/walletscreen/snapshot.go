@@ -18,14 +18,15 @@ import (
 
 // snapshotCmd are the commands for snapshots that are kept.
 type snapshotCmd struct {
-	List     snapshotListCmd     `cmd:"" help:"List the snapshots that Redis keeps."`
-	Diff     snapshotDiffCmd     `cmd:"" help:"Tell what differs between two snapshots, party by party."`
-	Export   snapshotExportCmd   `cmd:"" help:"Write a snapshot to a file."`
-	Verify   snapshotVerifyCmd   `cmd:"" help:"Read a snapshot whole and verify its digest."`
-	Sign     snapshotSignCmd     `cmd:"" help:"Publish the current snapshot again, signed, under a new number: to begin to sign, or to replace a key."`
-	Rollback snapshotRollbackCmd `cmd:"" help:"Publish the content of a kept snapshot again, under a new number."`
-	Pin      snapshotPinCmd      `cmd:"" help:"Keep a snapshot from being retired."`
-	Unpin    snapshotUnpinCmd    `cmd:"" help:"End a pin."`
+	List      snapshotListCmd      `cmd:"" help:"List the snapshots that Redis keeps."`
+	Diff      snapshotDiffCmd      `cmd:"" help:"Tell what differs between two snapshots, party by party."`
+	Export    snapshotExportCmd    `cmd:"" help:"Write a snapshot to a file."`
+	Verify    snapshotVerifyCmd    `cmd:"" help:"Read a snapshot whole and verify its digest."`
+	Sign      snapshotSignCmd      `cmd:"" help:"Publish the current snapshot again, signed, under a new number: to begin to sign, or to replace a key."`
+	Rollback  snapshotRollbackCmd  `cmd:"" help:"Publish the content of a kept snapshot again, under a new number."`
+	Republish snapshotRepublishCmd `cmd:"" help:"Publish the snapshot that Redis serves once more, for servers that refuse it as older than theirs."`
+	Pin       snapshotPinCmd       `cmd:"" help:"Keep a snapshot from being retired."`
+	Unpin     snapshotUnpinCmd     `cmd:"" help:"End a pin."`
 }
 
 // exitDiffers is the exit code of a diff of two snapshots that are not the same,
@@ -423,6 +424,33 @@ func (c *snapshotRollbackCmd) Run(ctx context.Context, s std) error {
 	snapshot, err := publisher.Rollback(ctx, c.Snapshot)
 	if snapshot != nil {
 		fmt.Fprintf(s.out, "snapshot %d has the content of snapshot %d, digest %s\n", snapshot.Sequence, c.Snapshot, snapshot.Digest())
+	}
+	return err
+}
+
+type snapshotRepublishCmd struct {
+	storeFlags `embed:""`
+	signFlags  `embed:""`
+}
+
+// Help is the part of the manual that belongs to no flag.
+func (snapshotRepublishCmd) Help() string {
+	return "Servers refuse a snapshot that is older than the one they serve: Redis lost what was published last, in a failover, or was put back from a backup. A loader that knows what was lost publishes it again with its next import. Without one this has servers take what Redis holds, as it is: look at the difference first, with diff and an export or the answers of a server.\n\n" +
+		"With --signing-key the snapshot must be signed already: sign is for one that is not."
+}
+
+func (c *snapshotRepublishCmd) Run(ctx context.Context, s std) error {
+	if c.SigningKey == "" && len(c.VerifyKey) > 0 {
+		return errUnsigned()
+	}
+	publisher, err := c.publisher(&c.signFlags)
+	if err != nil {
+		return err
+	}
+	defer publisher.Close()
+	snapshot, err := publisher.Republish(ctx)
+	if snapshot != nil {
+		fmt.Fprintf(s.out, "snapshot %d has the content that was current, digest %s\n", snapshot.Sequence, snapshot.Digest())
 	}
 	return err
 }

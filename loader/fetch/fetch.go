@@ -504,6 +504,9 @@ func (d *download) continues(res *http.Response) bool {
 func (d *download) refused(res *http.Response) error {
 	head, _ := io.ReadAll(io.LimitReader(res.Body, 4<<10))
 	err := fmt.Errorf("the publisher's server answered %s%s", res.Status, describe(head))
+	if code := res.StatusCode; code == http.StatusForbidden || code == http.StatusTooManyRequests {
+		err = fmt.Errorf("%w (some refuse a User-Agent that does not look like a browser's: --user-agent says another)", err)
+	}
 	switch code := res.StatusCode; {
 	case code == http.StatusPartialContent, code == http.StatusRequestedRangeNotSatisfiable:
 		if err := d.spool.restart(); err != nil {

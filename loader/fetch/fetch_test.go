@@ -175,7 +175,7 @@ func TestRefusals(t *testing.T) {
 		{"firewall", func(w http.ResponseWriter) {
 			w.WriteHeader(http.StatusForbidden)
 			_, _ = io.WriteString(w, "<html><head><TITLE> Access Denied </TITLE></head></html>")
-		}, []string{"403 Forbidden", `"Access Denied"`}, 1},
+		}, []string{"403 Forbidden", `"Access Denied"`, "--user-agent"}, 1},
 		{"gone", func(w http.ResponseWriter) { w.WriteHeader(http.StatusGone) }, []string{"410"}, 1},
 		{"error in JSON", func(w http.ResponseWriter) {
 			w.WriteHeader(http.StatusBadRequest)
@@ -189,7 +189,7 @@ func TestRefusals(t *testing.T) {
 		{"asks for a day by date", func(w http.ResponseWriter) {
 			w.Header().Set("Retry-After", time.Now().Add(24*time.Hour).UTC().Format(http.TimeFormat))
 			w.WriteHeader(http.StatusTooManyRequests)
-		}, []string{"429", "come back in 2"}, 1},
+		}, []string{"429", "come back in 2", "--user-agent"}, 1},
 		{"unknown encoding", func(w http.ResponseWriter) {
 			w.Header().Set("Content-Encoding", "br")
 			_, _ = io.WriteString(w, "x")

@@ -76,7 +76,10 @@ func asLoader(t testing.TB, o Options) error {
 	if _, err := p.Unpin(ctx, "x"); err != nil {
 		return err
 	}
-	if _, err := p.Restore(ctx, now, nil); !errors.Is(err, screen.ErrConflict) {
+	if _, err := p.Republish(ctx); err != nil {
+		return err
+	}
+	if _, err := p.Restore(ctx, screen.Empty(), now, nil); !errors.Is(err, screen.ErrConflict) {
 		return err
 	}
 	if _, err := claim.Renew(ctx, time.Minute); err != nil {

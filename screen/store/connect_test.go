@@ -163,7 +163,7 @@ func TestOlderHead(t *testing.T) {
 	wantSame(t, state.Snapshot, second)
 	p.admin.HSet(t.Context(), p.key("head"), old)
 	err := f.wantFailure(ErrOlder)
-	for _, want := range []string{"snapshot 1 of", "after 2 of", "roll back"} {
+	for _, want := range []string{"snapshot 1 of", "after 2 of", "snapshot republish"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q does not say %q", err, want)
 		}

@@ -75,6 +75,11 @@
 // changes counts the rows that were listed, delisted and amended, list by list, and
 // names the snapshots of a rollback: {"lists":[{"id":"us-ofac-sdn","listed":53,"delisted":0,"amended":1}]}.
 //
+// A newer program may read more in the same document. That is no other publication:
+// its record keeps SHA-256 and date, and what is said of it becomes what is read now,
+// as if it had been read so at once (screen.Snapshot.Merge). It is a new snapshot with
+// its entry in the stream, stopped by guards as any other.
+//
 // A delisting is one more publication: the listing stays in the content with
 // the end of its interval. A publication that brings nothing new is recorded with
 // Verify, by a script that checks the head as well.
@@ -85,8 +90,10 @@
 //	verified_at  when that was last found to be what the publisher offers; none if never
 //	source       where it was read
 //	fetched      what the publisher's servers said of the documents (url, etag, last_modified, at, sha256)
-//	held         another publication, that a guard stopped: since, published_on, sha256, source, why, and how
-//	             many rows would be listed, delisted, amended
+//	read_by      version of the program that read it last
+//	held         another publication, that a guard stopped or an operator took back: since, published_on,
+//	             sha256, source, why, how many rows would be listed, delisted, amended, and rolled_back, the
+//	             snapshot that it was taken back with
 //
 // A publication that a guard stops is not in any content. It is recorded with
 // Verify beside the one before it, whose verified_at stands still: servers say that
@@ -112,10 +119,20 @@
 // A rollback publishes the content of a kept snapshot under a new number; manifest
 // and stream say which snapshot it took back. Publications that only the one taken
 // back holds are put into rolled_back and recorded as held, so that servers tell, and
-// age the list from when the publication that is served again had come. Publish refuses
-// them; `walletscreen load --release` lets them through and ends that. The next
-// publication of the list is another one and is not refused: it is a complete
-// list, and if its publisher did not correct it, it holds again what was taken back.
+// age the list from when the publication that is served again had come. So is one that
+// both hold and that was read otherwise in each. Publish refuses them, wherever in the
+// history of their list they would come; loaders hold them (TakenBack), and
+// `walletscreen load --release` lets them through and ends that. The next publication of
+// the list is another one and is not refused: it is a complete list, and if its
+// publisher did not correct it, it holds again what was taken back.
+//
+// An entry of rolled_back ends when its publication is released, or served again by
+// another rollback, and in no other way. It has about a hundred bytes, and there is at
+// most one for each publication that an operator took back and that stayed so: nothing
+// but people at work adds any. No rule by age would do: a document that does not say
+// its date (OFAC's CSV, an operator's own list) is of the day on which it is loaded,
+// so one that was taken back years ago would come as the newest of its list.
+// After a flush the last of each list comes back with what is known of the list.
 //
 // # Trust
 //
@@ -199,11 +216,18 @@
 // Redis copies to replicas after it has answered. The last snapshots that were
 // published may therefore be lost with a master, all of them whole: the head, what
 // it names and the verifications beside it are copied in the order of their writing.
-// The next load fetches again what was lost, for what was known of the documents is
-// lost with it. Readers that had it already go on with it and refuse the older
-// head, with ErrOlder, until a newer one is there: a head must have a higher number
-// or a later time than what a reader holds. A rollback has a higher number; the
-// first snapshot after a flush has a later time.
+// Readers that had it already go on with it and refuse the older head, with ErrOlder,
+// until a newer one is there: a head must have a higher number or a later time than
+// what a reader holds. A rollback has a higher number; the first snapshot after a
+// flush has a later time.
+//
+// Publishers need not have anything new for that. A loader that finds the head behind
+// the one that it saw last publishes that again, whole, with its next import
+// (Restore): it stays and has it in memory, or has a file of it (--cache-dir). For
+// any other, what was known of the documents is lost with the head, so its next
+// load fetches again and publishes what is not in the older snapshot; if that is
+// nothing, `walletscreen snapshot republish` publishes the older one under the next
+// number and a later time, and servers take it.
 //
 // Give masters of a sentinel or a cluster
 //
@@ -222,12 +246,13 @@
 // snapshot verify` finds the damage, `walletscreen snapshot rollback` serves an older
 // snapshot without reading the damaged one.
 //
-// If Redis' data are put back from a backup, servers that run refuse the older head
-// and take what is loaded next. Do not set the head by hand.
+// If Redis' data are put back from a backup, servers that run refuse the older head,
+// as after a failover that lost it: see above. Do not set the head by hand.
 //
-// After a flush a loader with --cache-dir publishes what it published last once more,
-// under the next number. Without it the next load begins at 1 with an empty
-// history; servers report every list that is gone or older than before.
+// After a flush a loader that stays, or has --cache-dir, publishes what was current
+// when it looked last once more, under the next number. Without one the next load
+// begins at 1 with an empty history; servers report every list that is gone or older
+// than before. Pins, the stream and snapshots before that one are lost.
 //
 // # Sizes
 //
@@ -243,6 +268,11 @@
 // Of the 279 KB about 85 KB are the list of 1200 pieces. A Publisher writes 42 KB,
 // 77 KB and 0.6 MB for that row, the names of the pieces that it reads back
 // included.
+//
+// Redis serves nobody else while a script runs. At 5 000 listings none takes 10 ms; at
+// a million, when all of it is replaced, the longest took 22 ms, and a command that
+// writes a thousand accounts for people 110 ms. Beside them 99 of 100 PINGs were
+// answered within 0.2 ms (TestBlocking -blocking 1000000, two busy cores).
 //
 // # Schema
 //

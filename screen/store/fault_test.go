@@ -265,6 +265,7 @@ func TestRefusals(t *testing.T) {
 			}
 			_, err := publisher.Publish(t.Context(), old, next, nil)
 			wantRefused("publishing", err)
+			mustLoad(t, p.Options, old) // readers need no memory and no master
 			wantRefused("verifying", publisher.Verify(t.Context(), old, Verified{sdn.ID: {At: time.Now()}}))
 			// Redis fills up between staging and commit: all or nothing.
 			if err := publisher.commit(t.Context(), ready); err == nil {

@@ -97,7 +97,7 @@ func FuzzState(f *testing.F) {
 }
 
 func sameVerification(a, b screen.Verification) bool {
-	return a.Source == b.Source && a.At.Equal(b.At) && sameHeld(a.Held, b.Held) && slices.EqualFunc(a.Fetched, b.Fetched, sameFetched)
+	return a.Source == b.Source && a.ReadBy == b.ReadBy && a.At.Equal(b.At) && sameHeld(a.Held, b.Held) && slices.EqualFunc(a.Fetched, b.Fetched, sameFetched)
 }
 
 func sameHeld(a, b *screen.Held) bool {

@@ -30,7 +30,7 @@ func wantVerified(t testing.TB, got, want Verified) {
 // testHeld holds a publication and releases it by the next.
 func testHeld(t *testing.T, p place) {
 	publisher := newPublisher(t, p.Options)
-	was := screen.Verification{At: at2025, Source: "a file", Fetched: fetchedOnce}
+	was := screen.Verification{At: at2025, Source: "a file", Fetched: fetchedOnce, ReadBy: "v1.2.3"}
 	s, err := publisher.Publish(t.Context(), screen.Empty(), merge(t, screen.Empty(), sdn, 1, tron), Verified{sdn.ID: was})
 	if err != nil {
 		t.Fatal(err)

@@ -193,7 +193,7 @@ func TestDocumentedLoader(t *testing.T) {
 	}
 	publisher.Keep = 1
 	p.admin.Del(t.Context(), p.key("head"))
-	if last, err = publisher.Restore(t.Context(), last, nil); err != nil {
+	if last, err = publisher.Restore(t.Context(), screen.Empty(), last, nil); err != nil {
 		t.Fatal(err)
 	}
 	mustLoad(t, p.Options, last)

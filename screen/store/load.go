@@ -160,7 +160,7 @@ func (h head) follows(have *screen.Snapshot) error {
 	if have == nil || h.sequence > have.Sequence || h.createdAt.After(have.CreatedAt) {
 		return nil
 	}
-	return fmt.Errorf("it names snapshot %d of %s after %d of %s: %w; load the lists again, and then roll back to it to have it served",
+	return fmt.Errorf("it names snapshot %d of %s after %d of %s: %w; the next load ends that, and so does walletscreen snapshot republish",
 		h.sequence, h.createdAt.Format(time.RFC3339), have.Sequence, have.CreatedAt.Format(time.RFC3339), ErrOlder)
 }
 

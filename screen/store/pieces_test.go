@@ -316,11 +316,11 @@ func testRestore(t *testing.T, p place) {
 	mustPublish(t, publisher, 1, tron)
 	last := mustPublish(t, publisher, 2, evm)
 	verified := Verified{sdn.ID: {At: at2025, Source: "a file"}}
-	if _, err := publisher.Restore(t.Context(), last, verified); err == nil {
+	if _, err := publisher.Restore(t.Context(), screen.Empty(), last, verified); !errors.Is(err, screen.ErrConflict) {
 		t.Error("restored over a snapshot that is there")
 	}
 	p.admin.FlushAll(t.Context())
-	restored, err := publisher.Restore(t.Context(), last, verified)
+	restored, err := publisher.Restore(t.Context(), screen.Empty(), last, verified)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -330,10 +330,84 @@ func testRestore(t *testing.T, p place) {
 	wantVerified(t, mustLoad(t, p.Options, restored).Verified, verified)
 	// The head alone is gone: numbers do not go back either.
 	p.admin.Del(t.Context(), p.key("head"))
-	if restored, err = publisher.Restore(t.Context(), last, nil); err != nil || restored.Sequence != 4 {
+	if restored, err = publisher.Restore(t.Context(), screen.Empty(), last, nil); err != nil || restored.Sequence != 4 {
 		t.Errorf("restored %v, %v", restored, err)
 	}
 	mustLoad(t, p.Options, mustPublish(t, publisher, 3, opaque))
+}
+
+// testWentBack has Redis hold what was current before. Readers that know more take
+// what was lost when it is published again, or what is there when it is.
+func testWentBack(t *testing.T, p place) {
+	publisher := newPublisher(t, p.Options)
+	older := mustPublish(t, publisher, 1, tron)
+	// What is told of the older one is not told of the other.
+	heldThen := Verified{sdn.ID: {At: at2025, Held: heldBack}}
+	if err := publisher.Verify(t.Context(), older, heldThen); err != nil {
+		t.Fatal(err)
+	}
+	head := p.admin.HGetAll(t.Context(), p.key("head")).Val()
+	verified := p.admin.HGetAll(t.Context(), p.key("verified")).Val()
+	goBack := func() {
+		p.admin.Del(t.Context(), p.key("head"), p.key("verified"))
+		p.admin.HSet(t.Context(), p.key("head"), head)
+		p.admin.HSet(t.Context(), p.key("verified"), verified)
+	}
+	current := Verified{sdn.ID: {At: at2025.Add(time.Hour)}}
+	lost, err := publisher.Publish(t.Context(), older, merge(t, older, sdn, 2, evm, opaque), current)
+	if err != nil {
+		t.Fatal(err)
+	}
+	have := mustLoad(t, p.Options, lost)
+	goBack()
+	// An operator took the lost publication back once, and let it through then.
+	p.admin.HSet(t.Context(), p.key("rolled_back"), lost.List(sdn.ID).Current().Digest.String(), 1)
+	if _, err := publisher.Restore(t.Context(), lost, lost, nil); !errors.Is(err, screen.ErrConflict) {
+		t.Errorf("restored in place of what is not current: %v", err)
+	}
+	restored, err := publisher.Restore(t.Context(), newest(t, publisher), lost, have.Verified)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if restored.Sequence != 3 || !restored.Equal(lost) {
+		t.Errorf("restored %s of %s", restored, lost)
+	}
+	state, err := newReader(t, p.Options).LoadAfter(t.Context(), have)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantSame(t, state.Snapshot, restored)
+	wantVerified(t, state.Verified, current)
+	if p.admin.Exists(t.Context(), p.key("rolled_back")).Val() != 0 {
+		t.Error("what is served counts as taken back")
+	}
+	if got := p.admin.HGet(t.Context(), p.key("listings"), tronKey).Val(); !strings.Contains(got, `"delisted":"2025-01-02"`) {
+		t.Errorf("for people there is %q", got)
+	}
+
+	// Nobody knows any more what was lost.
+	goBack()
+	reader := newReader(t, p.Options)
+	if _, err := reader.LoadAfter(t.Context(), state); !errors.Is(err, ErrOlder) {
+		t.Fatalf("%v, want %v", err, ErrOlder)
+	}
+	again, err := newPublisher(t, p.Options).Republish(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again.Sequence != 2 || !again.Equal(older) {
+		t.Errorf("published %s again as %s", older, again)
+	}
+	if state, err = reader.LoadAfter(t.Context(), state); err != nil {
+		t.Fatal(err)
+	}
+	wantSame(t, state.Snapshot, again)
+	wantVerified(t, state.Verified, heldThen)
+	mustLoad(t, p.Options, mustPublish(t, publisher, 3, opaque))
+	p.admin.FlushAll(t.Context())
+	if _, err := publisher.Republish(t.Context()); !errors.Is(err, ErrNoSnapshot) {
+		t.Errorf("published nothing again: %v", err)
+	}
 }
 
 // testRepair has a publisher that knows the content write again what was spoiled.

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -34,7 +35,8 @@ type Publisher struct {
 	// its own goroutine.
 	Release func(screen.ListID) bool
 
-	signer *signing.Key
+	signer     *signing.Key
+	dropAtOnce int // how many pieces one command drops; 0 means a thousand
 }
 
 // NewPublisher returns a Publisher for the given Redis. It does not connect.
@@ -75,14 +77,19 @@ func (p *Publisher) State(ctx context.Context) (*State, error) {
 	if errors.Is(err, ErrNoSnapshot) {
 		s, err = screen.Empty(), nil
 	}
-	if errors.Is(err, signing.ErrUntrusted) {
-		err = fmt.Errorf("%w; nothing is built upon it: sign it if you know it to be right (walletscreen snapshot sign), or go back to one that is signed (walletscreen snapshot rollback)", err)
-	}
 	if err != nil {
-		return nil, err
+		return nil, builtUpon(err)
 	}
 	verified, _ := decodeVerifications(s, found.verifications)
 	return &State{Snapshot: s, Verified: verified, Signed: found.signed, stored: found.verifications}, nil
+}
+
+// builtUpon says of what is not trusted that nothing is built upon it.
+func builtUpon(err error) error {
+	if !errors.Is(err, signing.ErrUntrusted) {
+		return err
+	}
+	return fmt.Errorf("%w; nothing is built upon it: sign it if you know it to be right (walletscreen snapshot sign), or go back to one that is signed (walletscreen snapshot rollback)", err)
 }
 
 // staging is how long content lives that no head names yet: long enough for the
@@ -109,8 +116,8 @@ var ErrRolledBack = errors.New("an operator rolled the publication back")
 // returns next with its sequence number, one more than that of previous.
 //
 // screen.ErrConflict means that the head is no longer previous, and that nothing
-// changed; ErrRolledBack that next has a publication that previous has not and that
-// a rollback took back. After any other error the head is what it was, or, when the
+// changed; ErrRolledBack that next has a publication that a rollback took back: see
+// TakenBack. After any other error the head is what it was, or, when the
 // connection broke at the worst moment and Redis cannot be asked, next; asking
 // may take three seconds more than ctx has. An error together with a snapshot
 // says that it was published and that retiring old ones failed.
@@ -158,13 +165,6 @@ func (p *Publisher) prepare(c *commit) {
 // rolledBack reads the manifest of the predecessor, and refuses publications that
 // were rolled back; it returns those that are released.
 func (p *Publisher) rolledBack(ctx context.Context, c *commit) (released []string, err error) {
-	ids := map[string]screen.ListID{}
-	for i := range c.next.Lists() {
-		l := &c.next.Lists()[i]
-		if was := c.before.List(l.ID); was == nil || was.Current().Digest != l.Current().Digest {
-			ids[l.Current().Digest.String()] = l.ID
-		}
-	}
 	var value *redis.StringCmd
 	var taken *redis.MapStringStringCmd
 	_, err = p.c.Pipelined(ctx, func(pipe redis.Pipeliner) error {
@@ -180,18 +180,58 @@ func (p *Publisher) rolledBack(ctx context.Context, c *commit) (released []strin
 	if m, err := parseManifest(value.Val(), c.expected.sequence); err == nil {
 		c.was = m
 	}
-	for digest, id := range ids {
-		sequence, ok := taken.Val()[digest]
-		if !ok {
-			continue
+	for _, back := range takenBack(taken.Val(), c.before, c.next) {
+		if p.Release == nil || !p.Release(back.List) {
+			return nil, fmt.Errorf("list %s: %w: that of %s (%.12s), with snapshot %d: release it if it is right",
+				back.List, ErrRolledBack, back.Publication.PublishedOn, back.Publication.Digest, back.Snapshot)
 		}
-		if p.Release == nil || !p.Release(id) {
-			return nil, fmt.Errorf("list %s: %w: that of %s (%.12s), with snapshot %s: release it if it is right",
-				id, ErrRolledBack, c.next.List(id).Current().PublishedOn, digest, sequence)
-		}
-		released = append(released, digest)
+		released = append(released, back.Publication.Digest.String())
 	}
 	return released, nil
+}
+
+// TakenBack returns the publications of next that a rollback took back: those that
+// previous does not have, in whatever place of their list, and the newest of a list
+// that both have, if they do not say the same of the list: it was read otherwise
+// then. Publish refuses them unless they are released.
+func (p *Publisher) TakenBack(ctx context.Context, previous, next *screen.Snapshot) ([]screen.TakenBack, error) {
+	taken, err := p.c.HGetAll(ctx, p.keys.rolledBack()).Result()
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", p.keys.rolledBack(), err)
+	}
+	return takenBack(taken, previous, next), nil
+}
+
+// takenBack is TakenBack for what the key rolled_back holds.
+func takenBack(taken map[string]string, previous, next *screen.Snapshot) []screen.TakenBack {
+	if len(taken) == 0 {
+		return nil
+	}
+	differs := sync.OnceValue(func() map[screen.ListID]bool {
+		lists := map[screen.ListID]bool{}
+		for _, changes := range previous.Diff(next) {
+			lists[changes.List] = true
+		}
+		return lists
+	})
+	var all []screen.TakenBack
+	for i := range next.Lists() {
+		l := &next.Lists()[i]
+		was := previous.List(l.ID)
+		for n, publication := range l.Publications {
+			text, ok := taken[publication.Digest.String()]
+			if !ok {
+				continue
+			}
+			known := was != nil && slices.ContainsFunc(was.Publications, func(p screen.PublicationRecord) bool { return p.Digest == publication.Digest })
+			again := known && n == len(l.Publications)-1 && was.Current().Digest == publication.Digest && differs()[l.ID]
+			if !known || again {
+				sequence, _ := strconv.ParseUint(text, 10, 64) // taken back, whatever somebody wrote there
+				all = append(all, screen.TakenBack{List: l.ID, Publication: publication, Snapshot: sequence})
+			}
+		}
+	}
+	return all
 }
 
 // describe makes the manifest of a snapshot, but for what other snapshots tell.

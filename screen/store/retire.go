@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"errors"
@@ -91,13 +92,12 @@ func (p *Publisher) lists(ctx context.Context, digests []string) (map[string][]p
 	return lists, nil
 }
 
-// drop drops pieces of a retired content a thousand at a time, and at last the
-// content itself. It is not done when another snapshot was published meanwhile,
+// drop drops pieces of a retired content a thousand at a time, nobody else being
+// served meanwhile, and at last the content itself. It is not done when another snapshot was published meanwhile,
 // whose publisher goes on.
 func (p *Publisher) drop(ctx context.Context, head []string, digest string, pieces []string) (done bool, err error) {
-	const most = 1000
 	for {
-		n := min(most, len(pieces))
+		n := min(cmp.Or(p.dropAtOnce, 1000), len(pieces))
 		last := ""
 		if n == len(pieces) {
 			last = digest

@@ -3,6 +3,12 @@
 -- KEYS: head, snapshots, pins, retired. ARGV: number to keep.
 -- Answers nothing if no content is to be dropped; else sequence and digest of the
 -- head, the digests of contents that are kept, '', and those that are to be dropped.
+for i, kind in ipairs({'hash', 'hash', 'hash', 'set'}) do
+  local found = redis.call('TYPE', KEYS[i]).ok
+  if found ~= kind and found ~= 'none' then
+    return redis.error_reply(KEYS[i] .. ' holds a ' .. found .. ', not a ' .. kind)
+  end
+end
 local head = redis.call('HMGET', KEYS[1], 'sequence', 'digest')
 local current = tonumber(head[1])
 if not current or not head[2] then

@@ -19,9 +19,10 @@ import (
 //
 // Publications that the snapshot taken back has and the other has not are held
 // from then on: Publish refuses them, until a publisher with Release lets one
-// through, and servers tell that they are held. Another publication of the same list
-// is not. If keys are given and none of them signed the snapshot that is taken
-// back, nothing of it is held: what it says is not believed.
+// through, and servers tell that they are held. So is the publication that both have
+// if they do not say the same of its list: it was read otherwise then. Another
+// publication of the same list is not. If keys are given and none of them signed the
+// snapshot that is taken back, nothing of it is held: what it says is not believed.
 //
 // ErrNotKept says that there is no such snapshot any more, screen.ErrConflict that
 // another was published meanwhile, signing.ErrUntrusted that keys are given and none of
@@ -32,7 +33,7 @@ func (p *Publisher) Rollback(ctx context.Context, to uint64) (*screen.Snapshot, 
 		return nil, err
 	}
 	if h.sequence == to {
-		return nil, fmt.Errorf("snapshot %d is current", to)
+		return nil, fmt.Errorf("snapshot %d is current: there is nothing to take back (snapshot republish has servers take it that refuse it as older)", to)
 	}
 	target, m, err := p.kept(ctx, to)
 	if err != nil {
@@ -66,7 +67,8 @@ func (p *Publisher) Rollback(ctx context.Context, to uint64) (*screen.Snapshot, 
 	held := Verified{}
 	for _, bad := range c.was.Lists {
 		good := m.list(bad.ID)
-		if good != nil && good.SHA256 == bad.SHA256 {
+		// Of one publication another program may have read something else.
+		if good != nil && good.SHA256 == bad.SHA256 && counts[bad.ID] == nil {
 			continue
 		}
 		digest, err := screen.ParseDigest(bad.SHA256)
@@ -76,7 +78,7 @@ func (p *Publisher) Rollback(ctx context.Context, to uint64) (*screen.Snapshot, 
 		c.rolledBack[bad.SHA256] = strconv.FormatUint(h.sequence, 10)
 		v := screen.Verification{Held: &screen.Held{
 			Since: now, Digest: digest, Source: fmt.Sprintf("snapshot %d", h.sequence),
-			Why: fmt.Sprintf("an operator rolled snapshot %d back to %d", h.sequence, to),
+			Why: fmt.Sprintf("an operator rolled snapshot %d back to %d, by snapshot %d", h.sequence, to, c.next.Sequence), RolledBack: h.sequence,
 		}}
 		v.Held.PublishedOn, _ = screen.ParseDate(bad.PublishedOn)
 		if n := counts[bad.ID]; n != nil {
@@ -89,10 +91,7 @@ func (p *Publisher) Rollback(ctx context.Context, to uint64) (*screen.Snapshot, 
 		}
 		held[bad.ID] = v
 	}
-	// A publication that is current again is held no longer.
-	for i := range c.next.Lists() {
-		c.released = append(c.released, c.next.Lists()[i].Current().Digest.String())
-	}
+	c.release() // a publication that is current again is held no longer
 	if c.verified, err = encodeVerifications(c.next, held); err != nil {
 		return nil, err
 	}
@@ -148,11 +147,16 @@ func (p *Publisher) Sign(ctx context.Context, digest screen.Digest) (*screen.Sna
 	return p.publish(ctx, &c)
 }
 
-// Restore publishes a snapshot that was kept elsewhere while Redis holds none, as
-// after a flush: under the sequence number after its own, so that numbers never
-// go back. What is known of its lists comes along. screen.ErrConflict says that
-// there is a snapshot. Other errors are as with Publish.
-func (p *Publisher) Restore(ctx context.Context, s *screen.Snapshot, verified Verified) (*screen.Snapshot, error) {
+// Restore publishes a snapshot that was known elsewhere in place of current, which
+// must be what Current returned: none, as after a flush, or an older one, as after a
+// failover that lost a publish, or when data were put back from a backup. The
+// sequence number is greater than its own and any that is kept, so that numbers never
+// go back. What is known of its lists comes along, and a publication of it that
+// Redis has as taken back is so no longer: it was published again after that.
+//
+// screen.ErrConflict says that current is not current any more. Other errors are as
+// with Publish.
+func (p *Publisher) Restore(ctx context.Context, current, s *screen.Snapshot, verified Verified) (*screen.Snapshot, error) {
 	fields, err := encodeVerifications(s, verified)
 	if err != nil {
 		return nil, err
@@ -161,19 +165,75 @@ func (p *Publisher) Restore(ctx context.Context, s *screen.Snapshot, verified Ve
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", p.keys.snapshots(), err)
 	}
-	last := s.Sequence
+	last := max(s.Sequence, current.Sequence)
 	for _, text := range sequences {
 		if n, err := strconv.ParseUint(text, 10, 64); err == nil {
 			last = max(last, n)
 		}
 	}
-	c := commit{before: screen.Empty(), next: s.Named(last+1, time.Now()), verified: fields}
-	c.manifest = p.describe(c.next)
+	c := p.instead(ctx, current, s.Named(last+1, time.Now()))
+	c.verified = fields
+	// What is taken back is remembered beside what is known of each list, too.
+	c.rolledBack = map[string]string{}
+	for _, v := range verified {
+		if h := v.Held; h != nil && h.RolledBack != 0 {
+			c.rolledBack[h.Digest.String()] = strconv.FormatUint(h.RolledBack, 10)
+		}
+	}
 	for i := range c.manifest.Lists {
 		c.manifest.Lists[i].VerifiedAt = verified[c.manifest.Lists[i].ID].At.UTC()
 	}
-	p.prepare(&c)
-	return p.publish(ctx, &c)
+	c.release()
+	p.prepare(c)
+	return p.publish(ctx, c)
+}
+
+// Republish publishes the snapshot that is served once more, under the next number
+// and the time of now. Servers that refuse it because they had a newer one take it
+// then (see ErrOlder). It is an operator's decision.
+//
+// ErrNoSnapshot says that there is none, screen.ErrConflict that another was
+// published meanwhile, signing.ErrUntrusted that keys are given and none of them signed
+// it. Other errors are as with Publish.
+func (p *Publisher) Republish(ctx context.Context) (*screen.Snapshot, error) {
+	s, _, err := p.current(ctx, p.last(), nil)
+	if err != nil {
+		return nil, builtUpon(err)
+	}
+	c := p.instead(ctx, s, s.Named(s.Sequence+1, time.Now()))
+	for i := range c.manifest.Lists {
+		l := &c.manifest.Lists[i]
+		if was := c.was.list(l.ID); was != nil {
+			l.VerifiedAt = was.VerifiedAt
+		}
+	}
+	p.prepare(c)
+	return p.publish(ctx, c)
+}
+
+// instead is the commit of next in place of current, without what is known of its
+// lists.
+func (p *Publisher) instead(ctx context.Context, current, next *screen.Snapshot) *commit {
+	c := &commit{before: current, next: next, manifest: p.describe(next)}
+	if current.Sequence > 0 {
+		c.expected = head{sequence: current.Sequence, digest: current.Digest()}
+		// Without it, all that people read is written anew.
+		if was, err := p.manifest(ctx, current.Sequence); err == nil {
+			c.was = was
+		}
+	}
+	return c
+}
+
+// release has the newest publications of the lists not count as taken back any more,
+// but for those that this commit takes back.
+func (c *commit) release() {
+	for i := range c.next.Lists() {
+		digest := c.next.Lists()[i].Current().Digest.String()
+		if _, ok := c.rolledBack[digest]; !ok {
+			c.released = append(c.released, digest)
+		}
+	}
 }
 
 // A Kept is a snapshot that Redis keeps, by what its manifest says.

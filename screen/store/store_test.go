@@ -291,6 +291,8 @@ func conformance(t *testing.T, open func(*testing.T) place) {
 		{"rollback", testRollback},
 		{"restore", testRestore},
 		{"signed", testSigned},
+		{"taken back", testTakenBack},
+		{"went back", testWentBack},
 		{"repair", testRepair},
 		{"bounded memory", testBoundedMemory},
 		{"namespaces", testNamespaces},

@@ -108,7 +108,13 @@ func testSigned(t *testing.T, p place) {
 		t.Fatal(err)
 	}
 	p.admin.FlushAll(ctx)
-	restored, err := publisher.Restore(ctx, keepAll.Snapshot, keepAll.Verified)
+	restored, err := publisher.Restore(ctx, screen.Empty(), keepAll.Snapshot, keepAll.Verified)
+	wantVerified(t, want(restored, err).Verified, keepAll.Verified)
+	republished, err := publisher.Republish(ctx)
+	wantVerified(t, want(republished, err).Verified, keepAll.Verified)
+	// In place of an older one that is signed.
+	later := mustPublish(t, publisher, 3, tron)
+	restored, err = publisher.Restore(ctx, later, republished, keepAll.Verified)
 	wantVerified(t, want(restored, err).Verified, keepAll.Verified)
 
 	// Nothing of the signature stays when the next is not signed.
@@ -243,6 +249,8 @@ func TestForgedHeads(t *testing.T) {
 			before := p.permanent(t)
 			_, _, err = publisher.Current(ctx)
 			wantUntrusted(t, "the loader", err, test.saying, "snapshot sign", "snapshot rollback")
+			_, err = publisher.Republish(ctx)
+			wantUntrusted(t, "publishing it once more", err, test.saying, "snapshot sign", "snapshot rollback")
 			if after := p.permanent(t); !maps.Equal(before, after) {
 				wantEqual(t, "the loader", after, before)
 			}

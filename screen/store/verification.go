@@ -18,6 +18,7 @@ type verification struct {
 	VerifiedAt time.Time `json:"verified_at,omitzero"`
 	Source     string    `json:"source"`
 	Fetched    []fetched `json:"fetched,omitempty"`
+	ReadBy     string    `json:"read_by,omitempty"`
 	Held       *held     `json:"held,omitempty"`
 }
 
@@ -35,6 +36,7 @@ type held struct {
 	SHA256      string    `json:"sha256"`
 	Source      string    `json:"source"`
 	Why         string    `json:"why"`
+	RolledBack  uint64    `json:"rolled_back,omitempty"`
 	Listed      int       `json:"listed"`
 	Delisted    int       `json:"delisted"`
 	Amended     int       `json:"amended"`
@@ -45,7 +47,7 @@ type held struct {
 func encodeVerifications(s *screen.Snapshot, verified Verified) (map[string]string, error) {
 	fields := make(map[string]string, len(verified))
 	for id, v := range verified {
-		stored := verification{VerifiedAt: v.At.UTC(), Source: v.Source}
+		stored := verification{VerifiedAt: v.At.UTC(), Source: v.Source, ReadBy: v.ReadBy}
 		switch list := s.List(id); {
 		case list != nil:
 			stored.SHA256 = list.Current().Digest.String()
@@ -56,7 +58,7 @@ func encodeVerifications(s *screen.Snapshot, verified Verified) (map[string]stri
 			stored.Fetched = append(stored.Fetched, fetched{f.URL, f.ETag, f.LastModified, f.At.UTC(), f.Digest.String()})
 		}
 		if h := v.Held; h != nil {
-			stored.Held = &held{h.Since.UTC(), h.PublishedOn.String(), h.Digest.String(), h.Source, h.Why, h.Listed, h.Delisted, h.Amended}
+			stored.Held = &held{h.Since.UTC(), h.PublishedOn.String(), h.Digest.String(), h.Source, h.Why, h.RolledBack, h.Listed, h.Delisted, h.Amended}
 		}
 		value, err := json.Marshal(stored)
 		if err != nil {
@@ -100,7 +102,7 @@ func decodeVerifications(s *screen.Snapshot, fields map[string]string) (Verified
 }
 
 func (v *verification) decode() (screen.Verification, error) {
-	out := screen.Verification{At: v.VerifiedAt, Source: v.Source}
+	out := screen.Verification{At: v.VerifiedAt, Source: v.Source, ReadBy: v.ReadBy}
 	for _, f := range v.Fetched {
 		digest, err := screen.ParseDigest(f.SHA256)
 		if err != nil {
@@ -120,7 +122,7 @@ func (v *verification) decode() (screen.Verification, error) {
 			}
 		}
 		out.Held = &screen.Held{
-			Since: h.Since, PublishedOn: on, Digest: digest, Source: h.Source, Why: h.Why,
+			Since: h.Since, PublishedOn: on, Digest: digest, Source: h.Source, Why: h.Why, RolledBack: h.RolledBack,
 			Listed: h.Listed, Delisted: h.Delisted, Amended: h.Amended,
 		}
 	}
