@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -34,6 +35,9 @@ func (c *connectFlags) client(timeout time.Duration) (*client.Client, error) {
 		return nil, err
 	}
 	cl, err := client.New(c.Server, options)
+	if errors.Is(err, client.ErrNoTLS) {
+		return nil, usagef("%v: say --tls", err)
+	}
 	if err != nil {
 		return nil, usagef("%v", err)
 	}

@@ -68,7 +68,7 @@ func standingProbe(list, i int) probe {
 	return probe{text: probeAddress(list, probeStanding, i), list: list, kind: probeStanding}
 }
 
-func numbered(list int) probe {
+func numberedProbe(list int) probe {
 	return probe{text: probeAddress(list, probeNumbered, 0), list: list, kind: probeNumbered}
 }
 
@@ -99,7 +99,7 @@ func (e edition) program() string { return fmt.Sprintf("EDITION-%d", e) }
 func (e edition) csv(list int) []byte {
 	var text bytes.Buffer
 	text.WriteString("address,party,party_id,programs\n")
-	fmt.Fprintf(&text, "%s,Numbered,numbered,%s\n", numbered(list).text, e.program())
+	fmt.Fprintf(&text, "%s,Numbered,numbered,%s\n", numberedProbe(list).text, e.program())
 	for i := range marksOfEdition {
 		for _, on := range []bool{false, true} {
 			if p := mark(list, i, on); e.lists(p) {
@@ -118,7 +118,7 @@ func (e edition) csv(list int) []byte {
 func question(random *rand.Rand) []probe {
 	var all []probe
 	for list := range ownLists {
-		all = append(all, numbered(list), standingProbe(list, random.IntN(standingRows)), standingProbe(list, random.IntN(standingRows)))
+		all = append(all, numberedProbe(list), standingProbe(list, random.IntN(standingRows)), standingProbe(list, random.IntN(standingRows)))
 		for i := range marksOfEdition {
 			all = append(all, mark(list, i, false), mark(list, i, true))
 		}

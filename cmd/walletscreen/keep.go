@@ -95,7 +95,7 @@ func (k *keeper) restore(ctx context.Context, current *screen.Snapshot) (*screen
 	case s != nil:
 		k.say("REDIS WENT BACK to %s: published the kept %s again, as %s", current, lost, s)
 	case !errors.Is(err, screen.ErrConflict): // another loader may have been faster
-		return nil, nil, fmt.Errorf("Redis lost %s, and it could not be published again: %w", lost, err)
+		return nil, nil, fmt.Errorf("%s is lost in Redis, and could not be published again: %w", lost, err)
 	}
 	next, err := k.loaderStore.State(ctx)
 	if err != nil {

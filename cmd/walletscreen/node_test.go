@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"bufio"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -154,6 +155,21 @@ func TestNode(t *testing.T) {
 		p.saw("watching")
 		list(listed, coming)
 		p.sawAll("WatchChanges")
+	})
+	t.Run("secured", func(t *testing.T) {
+		const token = "a-token-for-tests-that-is-long-enough"
+		callers := filepath.Join(dir, "callers.yaml")
+		text := fmt.Sprintf("callers:\n- {name: node, token_sha256: [{hash: %x}], permissions: [screen, lists]}\n", sha256.Sum256([]byte(token)))
+		if err := os.WriteFile(callers, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		certificates := storetest.NewCertificates(t)
+		s := serve(t, "--redis", url, "--tls-cert", certificates.ServerCert, "--tls-key", certificates.ServerKey, "--callers", callers)
+		settings := maps.Clone(settings)
+		settings["address"], settings["ca"], settings["token"] = s.addr, certificates.CA, token
+		startNode(t, "secured", settings).sawAll("answered over TLS", "no token, no answer", "a token permits what it permits")
+		settings["ca"] = storetest.NewCertificates(t).CA
+		startNode(t, "stranger", settings).sawAll("no trust, no call")
 	})
 	t.Run("health", func(t *testing.T) {
 		p := startNode(t, "health", settings)

@@ -110,6 +110,9 @@ type Client struct {
 	health    healthpb.HealthClient
 }
 
+// ErrNoTLS says that a token would go to another machine in the clear.
+var ErrNoTLS = errors.New("a token is not sent without TLS but to a loopback address")
+
 // New returns a client of servers. It does not connect.
 //
 // A target is the address of a server ("10.1.2.3:50051", "screening-1:50051"), or one
@@ -147,7 +150,7 @@ func New(targets []string, o Options) (*Client, error) {
 		if o.TLS == nil {
 			for _, target := range targets {
 				if !loopback(target) {
-					return nil, fmt.Errorf("server %q: a token is not sent without TLS but to a loopback address", target)
+					return nil, fmt.Errorf("server %q: %w", target, ErrNoTLS)
 				}
 			}
 		}

@@ -169,13 +169,22 @@ const parts = {
     ok('ExportSnapshot has the digest that answers name');
   },
 
-  // watch says when it watches, and sees what is published after that.
+  // watch begins at the snapshot that is served, and sees what is published after that.
   async watch(ok) {
     const seen = new Promise((resolve, reject) => {
       const stream = lists.WatchChanges({ from_snapshot: sequence }, metadata, soon());
       const changes = [];
+      let first = true;
       stream.on('error', reject);
       stream.on('data', (m) => {
+        if (first) {
+          // What leads to the snapshot that is served comes at once.
+          if (m.changes.length > 0 || !m.last || m.snapshot.sequence !== String(sequence)) {
+            reject(new Error(`the first message is ${JSON.stringify(m)}`));
+          }
+          first = false;
+          ok('watching');
+        }
         changes.push(...m.changes);
         if (m.last && changes.some((c) => c.listing.address === settings.coming)) {
           resolve(changes);
@@ -185,7 +194,6 @@ const parts = {
         }
       });
     });
-    ok('watching');
     const changes = await seen;
     const change = changes.find((c) => c.listing.address === settings.coming);
     assert.equal(change.type, 'LISTING_CHANGE_TYPE_LISTED');
@@ -220,6 +228,7 @@ const parts = {
     const nobody = await refused(screen({ addresses: [listed] }, new grpc.Metadata()));
     assert.deepEqual([nobody.code, nobody.reason], ['UNAUTHENTICATED', 'UNAUTHENTICATED']);
     ok('no token, no answer');
+    assert.ok((await call(lists, 'GetSnapshot', {})).lists.length > 0);
     const denied = await refused(received(lists.ExportSnapshot({}, metadata, soon()))
       .then(({ err }) => { if (err) throw err; }));
     assert.deepEqual([denied.code, denied.reason], ['PERMISSION_DENIED', 'PERMISSION_DENIED']);
