@@ -803,9 +803,9 @@ type ScreenAddressesRequest struct {
 	// INVALID_NETWORK.
 	Network string `protobuf:"bytes,2,opt,name=network,proto3" json:"network,omitempty"`
 	// list_ids are the lists to screen against ("us-ofac-sdn"). None means every
-	// list that the server has loaded, and those that its operator requires. An id that is not loaded turns
-	// VERDICT_NOT_LISTED into VERDICT_CANNOT_SCREEN with REASON_NOT_LOADED; what
-	// the other lists say is still answered. Repeated ids count once. An id that
+	// list that the server has loaded, and those that its operator requires. An id
+	// that is not loaded turns VERDICT_NOT_LISTED into VERDICT_CANNOT_SCREEN with
+	// REASON_NOT_LOADED; what the other lists say is still answered. Repeated ids count once. An id that
 	// no list can have (other than 1 to 64 lower-case letters, digits and
 	// hyphens), or more than 100 ids, is INVALID_ARGUMENT with INVALID_LIST_ID.
 	ListIds []string `protobuf:"bytes,3,rep,name=list_ids,json=listIds,proto3" json:"list_ids,omitempty"`
