@@ -408,8 +408,10 @@ func TestKilledLoaders(t *testing.T) {
 			counted, ofPieces := 0, 0
 			x := storetest.NewProxy(t, server.Addr, nil, func(_ int, args []string) bool {
 				mu.Lock()
-				// Of the commands for pieces, which are much alike, every tenth counts.
-				if len(args) > 1 && strings.Contains(args[1], ":piece:") {
+				// Of the commands for pieces, and of those that read which pieces a content has,
+				// every tenth counts: they are much alike, and whoever dies leaves one content
+				// more to read to the next.
+				if len(args) > 1 && (strings.Contains(args[1], ":piece:") || args[0] == "getrange" && strings.Contains(args[1], ":content:")) {
 					if ofPieces++; ofPieces%10 != 1 && counted < last {
 						mu.Unlock()
 						return false
