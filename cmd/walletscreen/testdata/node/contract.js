@@ -44,11 +44,13 @@ const call = (client, method, request, with_ = metadata) => new Promise((resolve
 const screen = (request, with_) => call(screening, 'ScreenAddresses', request, with_);
 
 // received reads a stream of the server to its end: what came, and the error, if any.
+// The error of a stream may be told before its last messages are, its end is not.
 const received = (stream) => new Promise((resolve) => {
   const messages = [];
+  let err;
   stream.on('data', (m) => messages.push(m));
-  stream.on('error', (err) => resolve({ messages, err }));
-  stream.on('end', () => resolve({ messages }));
+  stream.on('error', (e) => { err = e; });
+  stream.on('end', () => resolve({ messages, err }));
 });
 
 // refusal takes an error apart: code, reason and metadata of its ErrorInfo, and how
