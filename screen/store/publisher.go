@@ -136,7 +136,7 @@ func (p *Publisher) succession(ctx context.Context, previous, next *screen.Snaps
 		return nil, err
 	}
 	c := &commit{expected: head{sequence: previous.Sequence, digest: previous.Digest()}, before: previous, verified: fields}
-	c.next = next.Named(previous.Sequence+1, time.Now())
+	c.next = next.Named(previous.Sequence+1, timeAfter(previous.CreatedAt))
 	if c.released, err = p.rolledBack(ctx, c); err != nil {
 		return nil, err
 	}
@@ -151,6 +151,19 @@ func (p *Publisher) succession(ctx context.Context, previous, next *screen.Snaps
 	}
 	p.prepare(c)
 	return c, nil
+}
+
+// timeAfter is the time of a snapshot that comes after others: now, or right after
+// theirs, which a clock that was ahead may have given them. Who refuses an older head
+// knows it by its number and its time, so both must grow.
+func timeAfter(others ...time.Time) time.Time {
+	now := time.Now().Truncate(time.Millisecond) // as snapshots have it
+	for _, other := range others {
+		if !now.After(other) {
+			now = other.Add(time.Millisecond)
+		}
+	}
+	return now
 }
 
 // prepare finds what is to be staged, and signs.
