@@ -136,8 +136,8 @@ func TestBadStates(t *testing.T) {
 			_, have, now, _, key, mend := spoil(t)
 			f := follow(t, p.Options, have, 20*time.Millisecond)
 			if strings.Contains(row.refuse, "r") {
-				if err := f.wantFailure(nil); !strings.Contains(err.Error(), key) {
-					t.Errorf("the error %q does not name %s", err, key)
+				if err := f.wantFailure(nil); !strings.Contains(err.Error(), key) || !Refused(err) {
+					t.Errorf("the error %q does not name %s, or is no refusal", err, key)
 				}
 				f.wantNothing()
 				mend()

@@ -183,6 +183,49 @@ func TestOlderHead(t *testing.T) {
 	f.wantRecovery()
 }
 
+// TestClockBehind publishes in every way with a clock that is behind that of the
+// publisher before. Were the later snapshot the older one by its time, one that lost it
+// would be taken for a new one.
+func TestClockBehind(t *testing.T) {
+	t.Parallel()
+	p, _ := startRedis(t)
+	ctx, k := t.Context(), newKey(t)
+	publisher, signer := newPublisher(t, p.Options), newPublisher(t, signedBy(p.Options, k))
+	for name, publish := range map[string]func(current *screen.Snapshot) (*screen.Snapshot, error){
+		"publish": func(current *screen.Snapshot) (*screen.Snapshot, error) {
+			return publisher.Publish(ctx, current, merge(t, current, sdn, 3, opaque), nil)
+		},
+		"rollback":  func(*screen.Snapshot) (*screen.Snapshot, error) { return publisher.Rollback(ctx, 1) },
+		"republish": func(*screen.Snapshot) (*screen.Snapshot, error) { return publisher.Republish(ctx) },
+		"sign":      func(current *screen.Snapshot) (*screen.Snapshot, error) { return signer.Sign(ctx, current.Digest()) },
+		"restore": func(current *screen.Snapshot) (*screen.Snapshot, error) {
+			return publisher.Restore(ctx, current, current.Named(9, current.CreatedAt.Add(time.Hour)), nil)
+		},
+		"restore what is older": func(current *screen.Snapshot) (*screen.Snapshot, error) {
+			return publisher.Restore(ctx, current, merge(t, screen.Empty(), sdn, 1, tron).Named(1, at2025), nil)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p.admin.FlushAll(ctx)
+			mustPublish(t, publisher, 1, tron)
+			mustPublish(t, publisher, 2, evm)
+			ahead := time.Now().Add(time.Hour).UTC().Truncate(time.Millisecond)
+			p.admin.HSet(ctx, p.key("head"), "created_at", ahead.Format(time.RFC3339Nano))
+			old := p.admin.HGetAll(ctx, p.key("head")).Val()
+			current := newest(t, publisher)
+			next, err := publish(current)
+			if err != nil {
+				t.Fatal(err)
+			}
+			state := mustLoad(t, p.Options, next)
+			p.admin.HSet(ctx, p.key("head"), old)
+			if _, err := newReader(t, p.Options).LoadAfter(ctx, state); !errors.Is(err, ErrOlder) {
+				t.Errorf("%s of %s after %s of %s: %v", current, current.CreatedAt, next, next.CreatedAt, err)
+			}
+		})
+	}
+}
+
 // clusterOfOne starts a redis-server that has all the slots of a cluster.
 func clusterOfOne(t testing.TB) place {
 	t.Helper()

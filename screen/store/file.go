@@ -77,32 +77,46 @@ func readSignatures(name string) ([]signing.Signed, error) {
 // them. Each file is the old one or the new one, and what can be read is signed as it
 // was or is to be, whatever happens between them.
 func WriteFile(name string, s *screen.Snapshot, signed signing.Signed) error {
-	text := func(t string) func(*os.File) error {
-		return func(f *os.File) error { _, err := f.WriteString(t); return err }
-	}
-	before, _ := readSignatures(name) // what cannot be read verifies nothing
-	if !signed.IsZero() {
-		both := signed.Text()
-		if len(before) > 0 {
-			both += before[0].Text()
-		}
-		if err := replace(signatureFile(name), text(both)); err != nil {
+	if signed.IsZero() {
+		if err := writeSnapshot(name, s); err != nil {
 			return err
 		}
-	}
-	if err := replace(name, func(f *os.File) error { _, err := s.WriteTo(f); return err }); err != nil {
-		return err
-	}
-	if signed.IsZero() {
 		if err := os.Remove(signatureFile(name)); !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 		return nil
 	}
-	if len(before) == 0 {
-		return nil
+	alone, err := addSignature(name, signed)
+	if err == nil {
+		err = writeSnapshot(name, s)
 	}
-	return replace(signatureFile(name), text(signed.Text()))
+	if err != nil || alone {
+		return err
+	}
+	return replaceText(signatureFile(name), signed.Text())
+}
+
+func writeSnapshot(name string, s *screen.Snapshot) error {
+	return replace(name, func(f *os.File) error { _, err := s.WriteTo(f); return err })
+}
+
+// addSignature puts a signature before those beside a snapshot file, and reports
+// whether there were no others. All of them stay: who died after this before has left one of
+// a snapshot that was never written, before that of the one that is there.
+func addSignature(name string, signed signing.Signed) (alone bool, err error) {
+	before, _ := readSignatures(name) // what cannot be read verifies nothing
+	text := signed.Text()
+	for _, was := range before {
+		if was != signed {
+			text += was.Text()
+		}
+	}
+	return text == signed.Text(), replaceText(signatureFile(name), text)
+}
+
+// replaceText is replace with a text.
+func replaceText(target, text string) error {
+	return replace(target, func(f *os.File) error { _, err := f.WriteString(text); return err })
 }
 
 // replace writes a file beside the target, then puts it in its place.

@@ -20,13 +20,23 @@ for _, sequence in ipairs(redis.call('HVALS', KEYS[3])) do
 end
 local kept, dropped = {[head[2]] = true}, {}
 local all = redis.call('HGETALL', KEYS[2])
+-- Numbers may have gaps: the oldest to keep is found by counting, from the head.
+local sequences = {}
+for i = 1, #all, 2 do
+  local sequence = tonumber(all[i])
+  if sequence and sequence <= current then
+    table.insert(sequences, sequence)
+  end
+end
+table.sort(sequences, function(a, b) return a > b end)
+local oldest = sequences[tonumber(ARGV[1])] or 0
 for i = 1, #all, 2 do
   local sequence = tonumber(all[i])
   -- A manifest that cannot be read names no content that could be loaded.
   local ok, manifest = pcall(cjson.decode, all[i + 1])
   local digest = ok and type(manifest) == 'table' and manifest.digest
   digest = type(digest) == 'string' and #digest == 64 and digest or ''
-  if sequence and sequence ~= current and not pinned[all[i]] and sequence <= current - tonumber(ARGV[1]) then
+  if sequence and sequence ~= current and not pinned[all[i]] and sequence < oldest then
     dropped[all[i]] = digest
   elseif digest ~= '' then
     kept[digest] = true

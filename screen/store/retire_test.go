@@ -156,6 +156,50 @@ func TestRetireDies(t *testing.T) {
 	}
 }
 
+// TestRetireAcrossAGap publishes a snapshot with a number far beyond those that Redis
+// keeps, as after a backup was put back: as many as ever can be rolled back to.
+func TestRetireAcrossAGap(t *testing.T) {
+	t.Parallel()
+	p, _ := startRedis(t)
+	publisher := newPublisher(t, p.Options)
+	publisher.Keep = 3
+	wantNumbers := func(want ...uint64) {
+		t.Helper()
+		kept, err := newReader(t, p.Options).Kept(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var numbers []uint64
+		for _, k := range kept {
+			numbers = append(numbers, k.Sequence)
+		}
+		if !slices.Equal(numbers, want) {
+			t.Errorf("kept %d, want %d", numbers, want)
+		}
+		wantKept(t, p, fmt.Sprint(want), true)
+	}
+	var last *screen.Snapshot
+	for day := 1; day < 5; day++ {
+		last = mustPublish(t, publisher, day, fmt.Sprint(opaque, day))
+	}
+	wantNumbers(2, 3, 4)
+	if err := publisher.Pin(t.Context(), 2, "audit"); err != nil {
+		t.Fatal(err)
+	}
+	lost := merge(t, last, sdn, 5, evm).Named(50, last.CreatedAt.Add(time.Millisecond))
+	if _, err := publisher.Restore(t.Context(), last, lost, nil); err != nil {
+		t.Fatal(err)
+	}
+	wantNumbers(2, 3, 4, 51)
+	mustPublish(t, publisher, 6, tron)
+	wantNumbers(2, 4, 51, 52)
+	// Numbers beyond the head, of which nobody knows whose they are, are in nobody's way.
+	p.admin.HSet(t.Context(), p.key("snapshots"), "90", "{}", "91", "{}", "92", "{}")
+	mustPublish(t, publisher, 7, opaque)
+	p.admin.HDel(t.Context(), p.key("snapshots"), "90", "91", "92")
+	wantNumbers(2, 51, 52, 53)
+}
+
 var blockingRows = flag.Int("blocking", 5_000, "listings in the snapshots with which it is measured how long publishing keeps others waiting")
 
 // TestBlocking measures how long Redis keeps others waiting while snapshots are

@@ -39,7 +39,7 @@ func (p *Publisher) Rollback(ctx context.Context, to uint64) (*screen.Snapshot, 
 	if err != nil {
 		return nil, err
 	}
-	c := commit{expected: h, next: target.Named(h.sequence+1, time.Now()), verified: map[string]string{}, rolledBack: map[string]string{}}
+	c := commit{expected: h, next: target.Named(h.sequence+1, timeAfter(h.createdAt)), verified: map[string]string{}, rolledBack: map[string]string{}}
 	// Whatever of the one that is taken back can be read is told.
 	if was, err := p.manifest(ctx, h.sequence); err == nil && p.trust.trustHead(h) == nil {
 		c.was = was
@@ -134,7 +134,7 @@ func (p *Publisher) Sign(ctx context.Context, digest screen.Digest) (*screen.Sna
 	if err != nil {
 		return nil, err
 	}
-	c := commit{expected: h, before: s, was: was, next: s.Named(h.sequence+1, time.Now())}
+	c := commit{expected: h, before: s, was: was, next: s.Named(h.sequence+1, timeAfter(h.createdAt))}
 	c.manifest = p.describe(c.next)
 	for i := range c.manifest.Lists {
 		l := &c.manifest.Lists[i]
@@ -171,7 +171,7 @@ func (p *Publisher) Restore(ctx context.Context, current, s *screen.Snapshot, ve
 			last = max(last, n)
 		}
 	}
-	c := p.instead(ctx, current, s.Named(last+1, time.Now()))
+	c := p.instead(ctx, current, s.Named(last+1, timeAfter(s.CreatedAt, current.CreatedAt)))
 	c.verified = fields
 	// What is taken back is remembered beside what is known of each list, too.
 	c.rolledBack = map[string]string{}
@@ -200,7 +200,7 @@ func (p *Publisher) Republish(ctx context.Context) (*screen.Snapshot, error) {
 	if err != nil {
 		return nil, builtUpon(err)
 	}
-	c := p.instead(ctx, s, s.Named(s.Sequence+1, time.Now()))
+	c := p.instead(ctx, s, s.Named(s.Sequence+1, timeAfter(s.CreatedAt)))
 	for i := range c.manifest.Lists {
 		l := &c.manifest.Lists[i]
 		if was := c.was.list(l.ID); was != nil {

@@ -525,7 +525,7 @@ func TestSignedCache(t *testing.T) {
 	ctx, k := t.Context(), newKey(t)
 	publisher := newPublisher(t, signedBy(p.Options, k))
 	var states []*State
-	for day := range 2 {
+	for day := range 3 {
 		previous := newest(t, publisher)
 		if _, err := publisher.Publish(ctx, previous, merge(t, previous, sdn, 1+day, tron), Verified{sdn.ID: {At: at2025}}); err != nil {
 			t.Fatal(err)
@@ -574,6 +574,18 @@ func TestSignedCache(t *testing.T) {
 	save(states[1])
 	write(signatures, states[1].Signed.Text()+states[0].Signed.Text())
 	wantSigned("before the signature before is dropped", states[1])
+	// It dies after the first file, again and again.
+	save(states[0])
+	for _, next := range states[1:] {
+		if _, err := addSignature(c.snapshotFile(), next.Signed); err != nil {
+			t.Fatal(err)
+		}
+		wantSigned("before "+next.Snapshot.String(), states[0])
+	}
+	save(states[1])
+	if text, _ := os.ReadFile(signatures); string(text) != states[1].Signed.Text() {
+		t.Errorf("%s holds %q", signatures, text)
+	}
 
 	for name, test := range map[string]struct {
 		spoil  func()
