@@ -559,7 +559,7 @@ var soakKinds = []struct {
 	{"snapshot asked for", "all", 50 * time.Millisecond, 2, (*soakCaller).exact},
 	{"min_snapshot", "all", 50 * time.Millisecond, 2, (*soakCaller).fresh},
 	{"history", "all", 20 * time.Millisecond, 2, (*soakCaller).history},
-	{"watch", "reader", 10 * time.Millisecond, 4, (*soakCaller).watch},
+	{"watch", "all", 10 * time.Millisecond, 4, (*soakCaller).watch},
 	{"export", "all", 300 * time.Millisecond, 2, (*soakCaller).export},
 	{"lists", "reader", 50 * time.Millisecond, 2, (*soakCaller).lists},
 	{"malformed", "all", 50 * time.Millisecond, 1, (*soakCaller).malformed},
@@ -740,9 +740,6 @@ func (c *soakCaller) learn(ref *pb.SnapshotRef) (editions, bool) {
 	ctx, cancel := context.WithTimeout(c.s.ctx, patience)
 	defer cancel()
 	res, err := c.ScreenAddresses(ctx, req)
-	if info := infoOf(err); info != nil && info.Reason == "PERMISSION_DENIED" {
-		return editions{}, false // the reader: others tell
-	}
 	if c.refused(err, "SNAPSHOT_NOT_HELD", "SNAPSHOT_UNREADABLE", "QUOTA_EXCEEDED") {
 		return editions{}, false
 	}
@@ -1012,6 +1009,9 @@ func (c *soakCaller) watch(ctx context.Context) {
 			return fmt.Errorf("snapshot %d after %d", res.Snapshot.Sequence, ref.Sequence)
 		}
 		for _, change := range res.Changes {
+			if state == nil {
+				break // it begins with the first snapshot of which is known what it holds
+			}
 			if p := change.Previous; p != nil {
 				if got, ok := state[p.Address]; !ok || got != strings.Join(p.Programs, " ") {
 					return fmt.Errorf("%s was %s %q, and is said to have been %q", p.Address, map[bool]string{true: "listed", false: "not listed"}[ok], got, p.Programs)
@@ -1026,7 +1026,7 @@ func (c *soakCaller) watch(ctx context.Context) {
 			return nil
 		}
 		ref = res.Snapshot
-		e, ok := c.s.ledger.of(ref.Digest)
+		e, ok := c.learn(ref)
 		if !ok {
 			return nil // the next one tells
 		}
@@ -1088,7 +1088,7 @@ func (c *soakCaller) watch(ctx context.Context) {
 			return
 		}
 		if state == nil {
-			ref = nil // what it holds was not known
+			ref = nil
 		}
 		pause(c.s.ctx, time.Duration(c.random.IntN(1000))*time.Millisecond)
 	}
