@@ -27,10 +27,12 @@ import (
 	"github.com/redis/go-redis/v9"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -198,6 +200,9 @@ var soakTokens = func() map[string]string {
 // are asked anything.
 func (s *soak) open() {
 	t := s.t
+	for name, token := range soakTokens {
+		s.file("token-"+name, token)
+	}
 	text := "callers:\n"
 	for name, rights := range soakCallers {
 		hash, err := access.HashToken(soakTokens[name])
@@ -385,9 +390,6 @@ func (s *soak) report(took time.Duration, restarts int) {
 	if restarts == 0 || proven < 3 {
 		t.Errorf("%d restarts of Redis, %d contents compared", restarts, proven)
 	}
-	if late := s.counts[lateConnections]; late > 1+s.counts["connections"]/100 {
-		t.Errorf("%d of %d connections were not made in time", late, s.counts["connections"])
-	}
 	want := []string{"answers in streams", "watched snapshots that agree", "refused: QUOTA_EXCEEDED", "refused: PERMISSION_DENIED", "refused: UNAUTHENTICATED"}
 	for _, kind := range soakKinds {
 		want = append(want, kind.name)
@@ -532,6 +534,13 @@ type soakCaller struct {
 	began  time.Time
 }
 
+// patiently is what overrides the times after which a client.Client gives a connection
+// up: on a machine under load a server may take longer to speak TLS, or to answer a ping.
+var patiently = []grpc.DialOption{
+	grpc.WithConnectParams(grpc.ConnectParams{Backoff: backoff.DefaultConfig, MinConnectTimeout: patience}),
+	grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 20 * time.Second, Timeout: patience, PermitWithoutStream: true}),
+}
+
 // caller connects a client, through the package for clients or without.
 func (s *soak) caller(on *soaked, kind, name string, packaged bool) *soakCaller {
 	c := &soakCaller{s: s, on: on, kind: kind, random: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), began: time.Now()}
@@ -539,7 +548,7 @@ func (s *soak) caller(on *soaked, kind, name string, packaged bool) *soakCaller 
 	token := soakTokens[name]
 	if packaged {
 		var err error
-		if c.contract, err = client.New([]string{on.addr}, client.Options{TLS: on.tls, TokenFile: s.file(fmt.Sprintf("token-%s-%s-%d", kind, name, c.random.Uint64()), token)}); err != nil {
+		if c.contract, err = client.New([]string{on.addr}, client.Options{TLS: on.tls, TokenFile: s.file("token-"+name, ""), Dial: patiently}); err != nil {
 			s.t.Fatal(err)
 		}
 		return c
@@ -608,10 +617,6 @@ func (s *soak) clients(on *soaked) {
 	}
 }
 
-// lateConnections are those that were not there within the 3 s that a client.Client
-// gives each, which on a busy machine happens.
-const lateConnections = "connections that were not made in time"
-
 // refused deals with an error, which must have one of the reasons, and reports
 // whether there is one.
 func (c *soakCaller) refused(err error, reasons ...string) bool {
@@ -619,10 +624,6 @@ func (c *soakCaller) refused(err error, reasons ...string) bool {
 		return err != nil
 	}
 	info := infoOf(err)
-	if info == nil && status.Code(err) == codes.Unavailable && strings.Contains(err.Error(), "context deadline exceeded") {
-		c.s.count(lateConnections)
-		return true
-	}
 	if info == nil || !slices.Contains(reasons, info.Reason) {
 		c.s.fail("%s, %s: %v, want one of %q", c.on.name, c.kind, err, reasons)
 		return true
