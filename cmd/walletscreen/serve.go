@@ -188,7 +188,7 @@ func allowed(addr string, insecure bool) error {
 	}
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
-		return usagef("address %q: %v", addr, err)
+		return usagef("address %q: want HOST:PORT: %v", addr, err)
 	}
 	if ip := net.ParseIP(host); host == "localhost" || ip != nil && ip.IsLoopback() {
 		return nil
