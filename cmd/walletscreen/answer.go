@@ -126,6 +126,29 @@ func lower(name, prefix string) string {
 	return strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(name, prefix)), "_", " ")
 }
 
+// unreached is why no server was reached, without what gRPC says of its own tries.
+func unreached(message string) string {
+	_, last, found := strings.Cut(message, "max retries exhausted: ")
+	if _, said, ok := strings.Cut(last, " desc = "); found && ok {
+		return said
+	}
+	return message
+}
+
+// hint is what to look at first when no server was reached.
+func hint(message string) string {
+	switch {
+	case strings.Contains(message, "first record does not look like a TLS handshake"):
+		return "does the server speak TLS? leave out --tls and the --tls- flags if not"
+	case strings.Contains(message, "authentication handshake failed"):
+		return "something answers, and the two do not agree on TLS: see --tls-ca, --tls-server-name and --tls-cert"
+	case strings.Contains(message, "error reading server preface"):
+		return "something answers, and not as a server does: does it want --tls?"
+	default:
+		return "is the server running? start one with: walletscreen serve"
+	}
+}
+
 // shown is an address as it may be written: not at all if it may be a private
 // key. Nothing stands against a text that reads cleanly on the network asked
 // about, or that is published.
@@ -222,7 +245,7 @@ func explainCall(target string, err error) error {
 	switch {
 	// Details come from a server, so one is running.
 	case st.Code() == codes.Unavailable && len(st.Details()) == 0:
-		return fmt.Errorf("%s: %s (is the server running? start one with: walletscreen serve)", target, st.Message())
+		return fmt.Errorf("%s: %s (%s)", target, unreached(st.Message()), hint(st.Message()))
 	case st.Code() == codes.DeadlineExceeded:
 		return fmt.Errorf("%s: no answer in time", target)
 	default:

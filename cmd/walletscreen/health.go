@@ -34,7 +34,7 @@ func (c *healthCmd) Run(ctx context.Context, s std) error {
 		return explainCall(c.servers(), err)
 	}
 	if !ready {
-		return errors.New("not ready: no snapshot is loaded, a list is stale, or the server is stopping")
+		return errors.New("not ready: no snapshot is loaded, a list is stale or missing, or the server is stopping; /readyz on its --ops-listen says which")
 	}
 	fmt.Fprintln(s.out, "ready")
 	return nil

@@ -235,7 +235,7 @@ func (c *loadCmd) printReport(w io.Writer, r *loader.Report, detailed func(*load
 		fmt.Fprintln(w, "  read anew: this version of the program reads something else in a publication that was loaded already")
 	}
 	if r.Released != "" {
-		fmt.Fprintf(w, "  released %s\n", printable(r.Released))
+		fmt.Fprintf(w, "  released %s\n", visible(r.Released))
 	}
 	if detailed(r) {
 		for _, changes := range r.Changes {

@@ -106,10 +106,10 @@ func run(ctx context.Context, args []string, s std) int {
 	case errors.As(err, &code):
 		return int(code)
 	case errors.As(err, &usage):
-		fmt.Fprintf(s.err, "walletscreen %s: %v\n", command.Selected().Name, err)
+		fmt.Fprintf(s.err, "%s: %v\n", command.Selected().FullPath(), err)
 		return exitUsage
 	default:
-		fmt.Fprintf(s.err, "walletscreen %s: %v\n", command.Selected().Name, err)
+		fmt.Fprintf(s.err, "%s: %v\n", command.Selected().FullPath(), err)
 		return exitFailure
 	}
 }

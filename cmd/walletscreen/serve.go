@@ -188,7 +188,7 @@ func allowed(addr string, insecure bool) error {
 	}
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
-		return usagef("address %q: %v", addr, err)
+		return usagef("address %q: want HOST:PORT: %v", addr, err)
 	}
 	if ip := net.ParseIP(host); host == "localhost" || ip != nil && ip.IsLoopback() {
 		return nil
@@ -323,7 +323,8 @@ func (c *serveCmd) follow(ctx context.Context, group *errgroup.Group, reader *st
 			}
 			log.Info("serving snapshot", attrs...)
 		}
-		if cache != nil {
+		// With the one before, a server that is started again knows what is missing, too.
+		if cache != nil && len(srv.Lost()) == 0 {
 			if err := cache.Save(next, next.Snapshot != cached); err != nil {
 				log.Error("caching the snapshot", "err", err)
 			} else {

@@ -21,7 +21,7 @@ type watchCmd struct {
 	From       uint64   `placeholder:"SNAPSHOT" help:"Number of the last snapshot whose changes are known: tell what changed since, then what changes. 0 tells only what changes from now on."`
 	FromDigest string   `placeholder:"SHA256" help:"Digest of the snapshot that --from names, to be told when another has its number."`
 	ListIDs    []string `name:"list-id" placeholder:"LIST" help:"Follow this list only; repeatable. None means all."`
-	Once       bool     `help:"Tell what changed since --from and exit."`
+	Once       bool     `help:"Tell what changed since --from and exit; with 1 if no server tells it."`
 	Format     string   `enum:"table,json" default:"table" help:"Format: ${enum}. json is a message of the service for each snapshot, each on a line of its own, all changes of the snapshot in it."`
 
 	connectFlags `embed:""`
@@ -29,15 +29,20 @@ type watchCmd struct {
 
 // Help is the part of the manual that belongs to no flag.
 func (watchCmd) Help() string {
-	return `Follows the lists until it is interrupted: + was listed, - was delisted, ~ is listed, and something else is said of it. When the server goes away it tries again, with growing pauses, and goes on where it was.
+	return `Follows the lists until it is interrupted: + was listed, - was delisted, ~ is listed, and something else is said of it. When the server goes away it tries again, with growing pauses, and goes on where it was; with --once it does not.
 
 Every snapshot is told once, with its number and digest, also when it changes nothing in the lists followed. The last ones written are what to go on from with --from and --from-digest.
 
-Exit codes: 0 interrupted, or --once and all is told; 1 failure: the server does not hold the snapshot to go on from any more; 2 usage.`
+Exit codes: 0 interrupted, or --once and all is told; 1 failure: the server does not hold the snapshot to go on from any more, or --once and no server tells; 2 usage.`
 }
 
 // errTold ends a watch that is to tell once.
 var errTold = errors.New("all is told")
+
+// untoldError is why nothing was told that was to be told once.
+type untoldError struct{ err error }
+
+func (e *untoldError) Error() string { return e.err.Error() }
 
 func (c *watchCmd) Run(ctx context.Context, s std) error {
 	if c.FromDigest != "" && c.From == 0 {
@@ -49,6 +54,8 @@ func (c *watchCmd) Run(ctx context.Context, s std) error {
 	}
 	defer cl.Close()
 	first, written := true, error(nil)
+	ctx, giveUp := context.WithCancelCause(ctx)
+	defer giveUp(nil)
 	req := &pb.WatchChangesRequest{FromSnapshot: c.From, FromDigest: c.FromDigest, ListIds: c.ListIDs}
 	err = cl.Follow(ctx, req, func(res *pb.WatchChangesResponse) error {
 		out := bufio.NewWriter(s.out)
@@ -66,11 +73,18 @@ func (c *watchCmd) Run(ctx context.Context, s std) error {
 		}
 		return nil
 	}, func(err error, pause time.Duration) {
+		if c.Once { // whoever asks once waits for an answer
+			giveUp(&untoldError{err})
+			return
+		}
 		fmt.Fprintf(s.err, "walletscreen watch: %v; trying again in %s\n", explainCall(c.servers(), err), pause.Round(100*time.Millisecond))
 	})
+	var untold *untoldError
 	switch {
 	case written != nil:
 		return fmt.Errorf("writing the changes: %w", written)
+	case errors.As(context.Cause(ctx), &untold):
+		return explainCall(c.servers(), untold.err)
 	case errors.Is(err, errTold) || ctx.Err() != nil:
 		return nil
 	case status.Code(err) == codes.OutOfRange:

@@ -196,11 +196,22 @@ func connect(targets []string, dial []grpc.DialOption) (*grpc.ClientConn, error)
 		dial = append([]grpc.DialOption{grpc.WithResolvers(static)}, dial...)
 		target = "servers:///walletscreen"
 	}
+	// Without a port gRPC would ask that of https.
+	if name, dns := strings.CutPrefix(target, "dns:///"); len(targets) == 1 && (dns || !schemed(target)) {
+		if host, port, err := net.SplitHostPort(name); err != nil || host == "" || port == "" {
+			return nil, fmt.Errorf("server %q: want HOST:PORT, or dns:///NAME:PORT", target)
+		}
+	}
 	conn, err := grpc.NewClient(target, dial...)
 	if err != nil {
 		return nil, fmt.Errorf("server %q: %w", targets[0], err)
 	}
 	return conn, nil
+}
+
+// schemed reports whether a target says how it is resolved.
+func schemed(target string) bool {
+	return strings.Contains(target, ":///") || strings.HasPrefix(target, "unix:") || strings.HasPrefix(target, "unix-abstract:") || strings.HasPrefix(target, "passthrough:")
 }
 
 // single reports whether a target is one server: not a name, which may have many.

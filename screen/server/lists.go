@@ -49,10 +49,8 @@ func (s *Server) GetSnapshot(context.Context, *pb.GetSnapshotRequest) (*pb.GetSn
 		}
 		res.Lists = append(res.Lists, m)
 	}
-	for _, id := range s.cfg.Require {
-		if sv.Snapshot.List(id) == nil {
-			res.Notices = append(res.Notices, notLoadedNotice(id))
-		}
+	for _, id := range s.missing(sv) {
+		res.Notices = append(res.Notices, notLoadedNotice(id))
 	}
 	res.Notices = append(res.Notices, s.notices(sv, nil, now)...)
 	for _, h := range sv.holds {

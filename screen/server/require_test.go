@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -73,4 +74,49 @@ func TestSaysWhyNotReady(t *testing.T) {
 	if !strings.Contains(log.String(), "list us-ofac-sdn is older than 1h0m0s") {
 		t.Errorf("log:\n%s", &log)
 	}
+}
+
+// A store that lost its data, and that a loader of another list fills again, must
+// not make NOT_LISTED of what was LISTED.
+func TestLostLists(t *testing.T) {
+	in := install(t, Config{})
+	house := screen.List{ID: "house", Kind: screen.KindInternal, Authority: "operator", Name: "House"}
+	both := published(t)
+	alone := merged(t, screen.Empty(), house, 20251105, "house", party("9", "0x1111111111111111111111111111111111111111")).Named(1, noon)
+	verdict := func() pb.Verdict {
+		return in.screen(t, &pb.ScreenAddressesRequest{Addresses: []string{evm}}).Results[0].Verdict
+	}
+	swap := func(s *screen.Snapshot) {
+		t.Helper()
+		if err := in.server.Swap(State{Snapshot: s}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := func(when string, verdict_ pb.Verdict, ready bool, lost ...screen.ListID) {
+		t.Helper()
+		if got := verdict(); got != verdict_ {
+			t.Errorf("%s: %s, want %s", when, got, verdict_)
+		}
+		if in.server.Ready() != ready || !slices.Equal(in.server.Lost(), lost) {
+			t.Errorf("%s: ready %t, lost %v", when, in.server.Ready(), in.server.Lost())
+		}
+	}
+	swap(both)
+	want("before", pb.Verdict_VERDICT_LISTED, true)
+	swap(alone)
+	want("after a flush", pb.Verdict_VERDICT_CANNOT_SCREEN, false, sdn.ID)
+	swap(alone.Named(2, noon.Add(time.Minute)))
+	want("with the next snapshot", pb.Verdict_VERDICT_CANNOT_SCREEN, false, sdn.ID)
+	res, err := in.lists.GetSnapshot(within(t), &pb.GetSnapshotRequest{})
+	if err != nil || len(res.Notices) != 1 || res.Notices[0].Code != pb.NoticeCode_NOTICE_CODE_LIST_NOT_LOADED || res.Notices[0].ListId != string(sdn.ID) {
+		t.Errorf("%v, %v", res.GetNotices(), err)
+	}
+	if got := in.screen(t, &pb.ScreenAddressesRequest{Addresses: []string{other}, ListIds: []string{"house"}}).Results[0].Verdict; got != pb.Verdict_VERDICT_NOT_LISTED {
+		t.Errorf("of the list that is loaded: %s", got)
+	}
+	swap(both.Named(3, noon.Add(2*time.Minute)))
+	want("loaded again", pb.Verdict_VERDICT_LISTED, true)
+	// An operator who rolls back to a snapshot without a list means it.
+	swap(alone.Named(4, noon.Add(3*time.Minute)))
+	want("rolled back", pb.Verdict_VERDICT_NOT_LISTED, true)
 }

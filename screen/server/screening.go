@@ -44,10 +44,22 @@ func (s *Server) answer(sv *served, req *pb.ScreenAddressesRequest, query screen
 	return res
 }
 
-// require adds the lists that the operator requires and are not loaded to a
-// question about all lists: it cannot be answered without them.
+// missing are the lists that the operator requires, or that were lost, and are not
+// loaded.
+func (s *Server) missing(sv *served) []screen.ListID {
+	var missing []screen.ListID
+	for _, id := range slices.Concat(s.cfg.Require, sv.lost) {
+		if sv.Snapshot.List(id) == nil && !slices.Contains(missing, id) {
+			missing = append(missing, id)
+		}
+	}
+	return missing
+}
+
+// require adds the lists that are missing to a question about all lists: it cannot
+// be answered without them.
 func (s *Server) require(query *screen.Query, sv *served) {
-	missing := slices.DeleteFunc(slices.Clone(s.cfg.Require), func(id screen.ListID) bool { return sv.Snapshot.List(id) != nil })
+	missing := s.missing(sv)
 	if len(query.Lists) > 0 || len(missing) == 0 {
 		return
 	}

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"maps"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -162,6 +163,9 @@ type served struct {
 	// superseded are the lists of a state that is served no more whose publication
 	// is not the one served now; nil for one that is served.
 	superseded map[screen.ListID]bool
+	// lost are lists that were served until the numbers of snapshots began anew, and
+	// that no snapshot held since then.
+	lost []screen.ListID
 }
 
 // New returns a server that has no snapshot yet and says so.
@@ -215,6 +219,7 @@ func (s *Server) Swap(state State) error {
 		}
 	}
 	if old != nil {
+		next.lost = lost(old, next)
 		s.regressions(old.Snapshot, next.Snapshot)
 		s.supersede(old, next)
 	}
@@ -227,6 +232,31 @@ func (s *Server) Swap(state State) error {
 	s.mu.Unlock()
 	s.metrics.swaps.Inc()
 	s.assess()
+	return nil
+}
+
+// lost are the lists that a store lost with all its data, and that whoever filled it
+// again did not load yet. A question about all lists was about these, too, and its
+// answer must not become NOT_LISTED by an accident. A rollback may drop a list: its
+// number is higher, and an operator meant it.
+func lost(old, next *served) []screen.ListID {
+	gone := slices.Clone(old.lost)
+	if next.Snapshot.Sequence <= old.Snapshot.Sequence {
+		for i := range old.Snapshot.Lists() {
+			gone = append(gone, old.Snapshot.Lists()[i].ID)
+		}
+	}
+	gone = slices.DeleteFunc(gone, func(id screen.ListID) bool { return next.Snapshot.List(id) != nil })
+	slices.Sort(gone)
+	return slices.Compact(gone)
+}
+
+// Lost returns the lists that the server served until the numbers of snapshots began
+// anew, and that no snapshot held since then. It answers as if they were required.
+func (s *Server) Lost() []screen.ListID {
+	if sv := s.current.Load(); sv != nil {
+		return slices.Clone(sv.lost)
+	}
 	return nil
 }
 
@@ -271,9 +301,10 @@ func (s *Server) assess() {
 		if len(sv.Snapshot.Lists()) == 0 {
 			ready, why = false, "the snapshot has no lists"
 		}
-		for _, id := range s.cfg.Require {
-			if sv.Snapshot.List(id) == nil {
-				ready, why = false, fmt.Sprintf("list %s is required and not loaded", id)+sv.whileHeld(id)
+		for _, id := range s.missing(sv) {
+			ready, why = false, fmt.Sprintf("list %s is required and not loaded", id)+sv.whileHeld(id)
+			if !slices.Contains(s.cfg.Require, id) {
+				why = fmt.Sprintf("list %s was served until the numbers of snapshots began anew, and is not loaded since: load it", id) + sv.whileHeld(id)
 			}
 		}
 		now := s.cfg.Now()

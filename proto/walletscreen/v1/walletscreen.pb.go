@@ -803,7 +803,8 @@ type ScreenAddressesRequest struct {
 	// INVALID_NETWORK.
 	Network string `protobuf:"bytes,2,opt,name=network,proto3" json:"network,omitempty"`
 	// list_ids are the lists to screen against ("us-ofac-sdn"). None means every
-	// list that the server has loaded, and those that its operator requires. An id
+	// list that the server has loaded, those that its operator requires, and those
+	// that it served until its store lost them. An id
 	// that is not loaded turns VERDICT_NOT_LISTED into VERDICT_CANNOT_SCREEN with
 	// REASON_NOT_LOADED; what the other lists say is still answered. Repeated ids count once. An id that
 	// no list can have (other than 1 to 64 lower-case letters, digits and
