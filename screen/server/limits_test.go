@@ -2,6 +2,7 @@ package server
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"golang.org/x/net/http2"
@@ -308,4 +310,46 @@ func TestCodecRecovers(t *testing.T) {
 	if _, err := c.Marshal(outgoing{message: &pb.ScreenAddressesResponse{RequestId: strings.Repeat("x", 2000)}}); status.Code(err) != codes.Internal {
 		t.Errorf("encoding: %v, want INTERNAL", err)
 	}
+}
+
+// slowStream takes each message after a time.
+type slowStream struct {
+	grpc.ServerStream
+	ctx  context.Context
+	each time.Duration
+}
+
+func (s *slowStream) Context() context.Context { return s.ctx }
+
+func (s *slowStream) SendMsg(any) error {
+	<-time.After(s.each)
+	return nil
+}
+
+// The patience with a slow client is for each message: one that takes them all in
+// time is not cut off, however long it takes.
+func TestPatienceIsForEachMessage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := New(Config{})
+		for each, slow := range map[time.Duration]bool{streamPatience - time.Second: false, streamPatience + time.Second: true} {
+			ctx, cancel := context.WithCancel(t.Context())
+			out := s.newOutbox(&slowStream{ctx: ctx, each: each}, nil)
+			var err error
+			for range 5 {
+				if err == nil {
+					err = out.put(1)
+				}
+			}
+			if err == nil {
+				err = out.finish()
+			}
+			if slow {
+				wantFailure(t, err, codes.ResourceExhausted, pb.ErrorReason_ERROR_REASON_SLOW_CONSUMER, time.Second, nil)
+			} else if err != nil {
+				t.Errorf("%s for each message: %v", each, err)
+			}
+			cancel()
+			<-time.After(2 * each) // for the sender to end
+		}
+	})
 }
