@@ -25,8 +25,8 @@ type secureFlags struct {
 	MaxConnections        int           `default:"10000" help:"Connections at a time. More are closed at once. No more than the limit of open files allows, less 200."`
 	MaxConnectionsPerHost int           `default:"1000" help:"Connections at a time from one remote address, which may be that of a proxy before many clients."`
 	MaxConnectionCalls    int           `default:"250" help:"Calls at a time on one connection. A client waits for one of its own to end."`
-	MaxCalls              int           `default:"5000" help:"Calls at a time, health checks left out. More are refused at once with UNAVAILABLE and OVERLOADED."`
-	MaxPending            int           `default:"256" help:"MiB of requests that have not arrived as a whole, and again of responses that clients have not taken yet. Past it calls are refused as by --max-calls, and the connection that holds most is closed. A quarter of it may wait for one client."`
+	MaxCalls              int           `default:"5000" help:"Calls at a time, health checks left out. More are refused at once with UNAVAILABLE and OVERLOADED. The last fifth is for connections with less than a tenth of --max-connection-calls in progress."`
+	MaxPending            int           `default:"256" help:"MiB of requests that have not arrived as a whole, and again of responses that clients have not taken yet. The connections that hold most are closed: for requests before the limit is reached, for responses past it, while calls are refused as by --max-calls. A quarter of the responses may wait for one client."`
 	HandshakeTimeout      time.Duration `default:"10s" help:"How long a new connection may take to speak TLS and HTTP/2."`
 	CallTimeout           time.Duration `default:"30s" help:"How long a call with one request and one response may take, from its first bytes on, whatever deadline the client has."`
 	StreamIdleTimeout     time.Duration `default:"10m" help:"How long a stream of requests may go without the next one."`

@@ -138,6 +138,10 @@ func (c *serveCmd) Run(ctx context.Context, s std) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	group, ctx := errgroup.WithContext(ctx)
+	// Who may call, and how much is held for them, is looked after until the last
+	// call has ended.
+	serving, served := context.WithCancel(context.WithoutCancel(ctx))
+	defer served()
 
 	reader, publisher, frozen, err := c.openStore(ctx, trusted, log)
 	if err != nil {
@@ -149,7 +153,7 @@ func (c *serveCmd) Run(ctx context.Context, s std) error {
 		return fmt.Errorf("listening: %w", err)
 	}
 	defer listener.Close()
-	group.Go(watchAccess(ctx, control))
+	group.Go(watchAccess(serving, control))
 	c.follow(ctx, group, reader, trusted, frozen, srv, registry, log)
 	stopped := make(chan struct{})
 	if c.OpsListen != "" {
@@ -158,7 +162,7 @@ func (c *serveCmd) Run(ctx context.Context, s std) error {
 			return err
 		}
 	}
-	group.Go(func() error { srv.Run(ctx); return nil })
+	group.Go(func() error { srv.Run(serving); return nil })
 	if publisher != nil && c.Refresh > 0 {
 		metrics := loader.NewMetrics(registry)
 		group.Go(func() error { refresh(ctx, publisher, imports, metrics, log); return publisher.Close() })
@@ -173,6 +177,7 @@ func (c *serveCmd) Run(ctx context.Context, s std) error {
 	})
 	group.Go(func() error {
 		defer close(stopped)
+		defer served()
 		<-ctx.Done()
 		c.stop(srv, g, log)
 		return nil

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/tap"
+	"google.golang.org/protobuf/proto"
 
 	pb "walletscreen/proto/walletscreen/v1"
 	"walletscreen/screen/server/access"
@@ -116,7 +117,8 @@ type call struct {
 	method    method
 	shown     access.Credentials
 	caller    *access.Caller
-	conn      *connection // nil without limits on connections
+	changed   atomic.Pointer[access.Caller] // of streams: the caller as the file has it now
+	conn      *connection                   // nil without limits on connections
 
 	refusal error                   // if it is only made to be refused
 	cancel  context.CancelCauseFunc // of streams: gRPC ends it with CANCELLED
@@ -231,11 +233,12 @@ func (a *admission) refusedFor(caller string, reason pb.ErrorReason, why string)
 // room checks that one more call can be taken.
 func (a *admission) room(c *call) error {
 	const overloaded = pb.ErrorReason_ERROR_REASON_OVERLOADED
+	calls, limit := a.calls.Load(), int64(a.limits.Calls)
 	switch {
-	case a.calls.Load() >= int64(a.limits.Calls):
+	case calls >= limit:
 		return a.refusedFor(c.caller.Name, overloaded, "too many calls are in progress")
-	case a.all.overReceived():
-		return a.refusedFor(c.caller.Name, overloaded, "too many requests are half received")
+	case calls >= limit-limit/5 && c.conn != nil && c.conn.progress.Load() >= int64(max(1, a.limits.Streams/10)):
+		return a.refusedFor(c.caller.Name, overloaded, "too many calls are in progress, and many of them on this connection")
 	case a.all.overSent():
 		return a.refusedFor(c.caller.Name, overloaded, "too many responses wait to be taken")
 	}
@@ -253,9 +256,7 @@ func (a *admission) taken(c *call) error {
 // begin counts a call. It ends by end, or, if its request never arrives as a
 // whole, when its context does.
 func (a *admission) begin(c *call) {
-	if c.method.need != access.Anyone {
-		a.calls.Add(1)
-	}
+	a.count(c, 1)
 	if c.conn != nil {
 		c.conn.receiving.Add(1)
 	}
@@ -273,13 +274,11 @@ func (c *call) arrived(req any) {
 	if c.conn == nil {
 		return
 	}
-	size := int64(1)
-	if r, ok := req.(*pb.ScreenAddressesRequest); ok {
-		for _, a := range r.GetAddresses() {
-			size += int64(len(a)) + 3
-		}
+	size := 1
+	if m, ok := req.(proto.Message); ok {
+		size += proto.Size(m)
 	}
-	c.conn.arrived(size)
+	c.conn.arrived(int64(size))
 }
 
 // over undoes begin.
@@ -290,8 +289,17 @@ func (a *admission) over(c *call, arrived bool) {
 			c.conn.waste()
 		}
 	}
-	if c.method.need != access.Anyone {
-		a.calls.Add(-1)
+	a.count(c, -1)
+}
+
+// count adds to the calls in progress.
+func (a *admission) count(c *call, n int64) {
+	if c.method.need == access.Anyone {
+		return
+	}
+	a.calls.Add(n)
+	if c.conn != nil {
+		c.conn.progress.Add(n)
 	}
 }
 
@@ -309,12 +317,16 @@ func (a *admission) charge(c *call, req any) error {
 	default:
 		return nil
 	}
-	err := c.caller.Take(a.cfg.Now, n)
+	caller := c.caller
+	if changed := c.changed.Load(); changed != nil {
+		caller = changed
+	}
+	err := caller.Take(a.cfg.Now, n)
 	var over *access.QuotaError
 	if !errors.As(err, &over) {
 		return err
 	}
-	a.refused.WithLabelValues(c.caller.Name, reasonName(pb.ErrorReason_ERROR_REASON_QUOTA_EXCEEDED)).Inc()
+	a.refused.WithLabelValues(caller.Name, reasonName(pb.ErrorReason_ERROR_REASON_QUOTA_EXCEEDED)).Inc()
 	return failureAfter(pb.ErrorReason_ERROR_REASON_QUOTA_EXCEEDED, over.Delay, over.Error(),
 		"addresses", strconv.Itoa(n), "addresses_per_second", strconv.FormatFloat(over.PerSecond, 'g', -1, 64), "burst", strconv.Itoa(over.Burst))
 }
@@ -373,8 +385,9 @@ func (a *admission) stream(srv any, stream grpc.ServerStream, _ *grpc.StreamServ
 		a.mu.Lock()
 		delete(a.streams, c)
 		a.mu.Unlock()
+		// c.cancel is left to gRPC, after the status has left: what still waits in
+		// gRPC's RecvMsg would end the stream with CANCELLED.
 		c.end(nil)
-		c.cancel(nil)
 	}()
 	err := next(srv, &bounded{stream, c, ctx})
 	if cause := context.Cause(ctx); cause != nil && status.Code(cause) != codes.Unknown {
@@ -451,7 +464,8 @@ func (s *bounded) SendMsg(m any) error {
 	return s.ServerStream.SendMsg(outgoing{m, s.call.conn})
 }
 
-// review ends the streams of those who may not call any more.
+// review ends the streams of those who may not call any more, and puts the quotas
+// in force that the others have now.
 func (a *admission) review() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -459,10 +473,13 @@ func (a *admission) review() {
 		if c.ended {
 			continue
 		}
-		if _, err := a.cfg.Access.Authorize(c.shown, c.method.need); err != nil {
+		caller, err := a.cfg.Access.Authorize(c.shown, c.method.need)
+		if err != nil {
 			c.ended = true
 			c.finish(a.unauthorized(c, err))
+			continue
 		}
+		c.changed.Store(caller)
 	}
 }
 
@@ -476,6 +493,7 @@ func (a *admission) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-a.all.over:
+			a.all.tally()
 		case <-often.C:
 			a.all.tally()
 		case <-tick.C:

@@ -304,3 +304,22 @@ func TestOvertakenSnapshot(t *testing.T) {
 	_, err := in.screening.ScreenAddresses(within(t), req)
 	wantFailure(t, err, codes.FailedPrecondition, pb.ErrorReason_ERROR_REASON_SNAPSHOT_NOT_HELD, 0, map[string]string{"sequence": "9", "snapshot": "7"})
 }
+
+// A snapshot that is served no more says so also where every list of it is as it
+// was, and nothing but a list beside them is new.
+func TestSupersededByAnotherList(t *testing.T) {
+	in := install(t, Config{MaxListAge: 26 * time.Hour})
+	seven := published(t)
+	for _, s := range []*screen.Snapshot{seven, merged(t, seven, own, 20251104, "own", party("x", other)).Named(8, noon)} {
+		if err := in.server.Swap(State{Snapshot: s, Verified: verified(noon, sdn.ID, own.ID)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	res := in.screen(t, &pb.ScreenAddressesRequest{Addresses: []string{other}, Snapshot: 7})
+	if len(res.Notices) != 1 || res.Notices[0].Code != pb.NoticeCode_NOTICE_CODE_SNAPSHOT_SUPERSEDED || res.ValidUntil != nil {
+		t.Errorf("%v", res)
+	}
+	if res := in.screen(t, &pb.ScreenAddressesRequest{Addresses: []string{other}, Snapshot: 8}); len(res.Notices) != 0 || res.ValidUntil == nil {
+		t.Errorf("the one that is served: %v", res)
+	}
+}

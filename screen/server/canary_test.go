@@ -207,6 +207,53 @@ func TestParseCanary(t *testing.T) {
 	}
 }
 
+// A canary is found by its own listing alone, current and of the same account.
+func TestJudgeListed(t *testing.T) {
+	s := published(t)
+	listing := &s.Listings()[0]
+	if listing.Delisted != 0 {
+		listing = &s.Listings()[1]
+	}
+	p := probe{listing: listing}
+	good := func() *pb.ScreenResult {
+		return &pb.ScreenResult{Verdict: pb.Verdict_VERDICT_LISTED, Matches: []*pb.Match{{Basis: pb.Basis_BASIS_SAME_ACCOUNT, Listing: &pb.Listing{
+			ListId: string(s.ListOf(listing).ID), PartyUid: s.PartyOf(listing).UID, Address: listing.Text, Symbol: listing.Symbol, Tag: listing.Tag,
+		}}}}
+	}
+	if err := p.judge(s, good()); err != nil {
+		t.Errorf("a good answer: %v", err)
+	}
+	for name, spoil := range map[string]func(*pb.ScreenResult){
+		"no match":          func(r *pb.ScreenResult) { r.Matches = nil },
+		"a weaker basis":    func(r *pb.ScreenResult) { r.Matches[0].Basis = pb.Basis_BASIS_SAME_ACCOUNT_OTHER_TAG },
+		"a past listing":    func(r *pb.ScreenResult) { r.Matches[0].Listing.Delisted = &pb.PublicationRef{} },
+		"another party":     func(r *pb.ScreenResult) { r.Matches[0].Listing.PartyUid += "x" },
+		"another text":      func(r *pb.ScreenResult) { r.Matches[0].Listing.Address += "x" },
+		"another list":      func(r *pb.ScreenResult) { r.Matches[0].Listing.ListId += "x" },
+		"a weaker verdict":  func(r *pb.ScreenResult) { r.Verdict = pb.Verdict_VERDICT_ADVISORY },
+		"no verdict at all": func(r *pb.ScreenResult) { r.Verdict = pb.Verdict_VERDICT_UNSPECIFIED },
+	} {
+		r := good()
+		spoil(r)
+		if p.judge(s, r) == nil {
+			t.Errorf("%s passes", name)
+		}
+	}
+}
+
+// Odd rows, a list that is stale, and one that is
+// required and not there refuse no snapshot.
+func TestCanariesRefuseNothingRight(t *testing.T) {
+	s := New(Config{Now: newClock(noon).now, MaxListAge: time.Second, Require: []screen.ListID{"eu-fsf"}, CanariesUnlisted: []string{other}})
+	right := odd(t)
+	if err := s.Swap(State{Snapshot: right}); err != nil {
+		t.Error(err)
+	}
+	if err := s.Swap(State{Snapshot: screen.Empty().Named(9, noon)}); err != nil {
+		t.Errorf("no lists at all: %v", err)
+	}
+}
+
 // BenchmarkCanaries tells what canaries cost: 20 lists of 1000 addresses.
 func BenchmarkCanaries(b *testing.B) {
 	s := screen.Empty()

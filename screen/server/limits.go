@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,12 +25,14 @@ type Limits struct {
 	// of its own to end.
 	Streams int
 	// Calls are in progress at a time, those to health checks left out: 5,000. More
-	// are refused at once with UNAVAILABLE and OVERLOADED.
+	// are refused at once with UNAVAILABLE and OVERLOADED. The last fifth is for
+	// connections with less than a tenth of Streams in progress.
 	Calls int
 	// Pending bounds the bytes of requests that have not arrived as a whole, and
 	// those of responses that clients have not taken yet, each, over all
-	// connections: 256 MiB. Past it calls are refused as by Calls, and the
-	// connection that holds most is closed. A quarter of it may wait for one client.
+	// connections: 256 MiB. Before requests reach it, and once responses are past
+	// it, the connections that hold most are closed; calls are refused as by Calls
+	// while responses are. A quarter of it may wait for one client.
 	Pending int64
 	// Handshake is how long a new connection may take to speak TLS and HTTP/2: 10 s.
 	Handshake time.Duration
@@ -66,7 +69,8 @@ const (
 	// closePause is left between two connections that are closed for what they
 	// hold, for what the first one held to be freed.
 	closePause = 20 * time.Millisecond
-	// tallyPause is the pause between two looks at what is half received.
+	// tallyPause is the pause between two looks at what is half received, if less
+	// comes meanwhile than may.
 	tallyPause = 100 * time.Millisecond
 	// frames is about what a request takes on the wire beside its message, in
 	// bytes, and an eighth of the message for TLS and frames.
@@ -85,8 +89,9 @@ type connections struct {
 	count  func(why string) // counts connections that were refused or closed
 
 	sending  atomic.Int64  // bytes of responses that wait for clients
-	received atomic.Int64  // bytes of requests that have not arrived as a whole, as tally found them
-	over     chan struct{} // told when too many responses wait
+	received atomic.Int64  // bytes of requests that have not arrived as a whole, as tally left them
+	since    atomic.Int64  // bytes of any kind that came after that
+	over     chan struct{} // told when too many responses wait, or it is time for tally
 
 	mu      sync.Mutex
 	open    map[*connection]struct{}
@@ -155,6 +160,7 @@ type connection struct {
 	read      atomic.Int64 // bytes that came
 	used      atomic.Int64 // of read, what belongs to requests that arrived
 	calls     atomic.Int64 // that were ever begun or refused
+	progress  atomic.Int64 // calls in progress, health checks left out
 	wasted    atomic.Int64 // of these, those refused for their credentials, or given up before their request was there
 
 	mu      sync.Mutex
@@ -174,6 +180,11 @@ func (c *connection) RemoteAddr() net.Addr { return c.remote }
 func (c *connection) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	c.read.Add(int64(n))
+	a := c.all
+	// Not at every byte when there is little room.
+	if since := a.since.Add(int64(n)); since > max(a.cutReceived()-a.received.Load(), a.limits.Pending/16) {
+		a.tell()
+	}
 	return n, err
 }
 
@@ -266,46 +277,72 @@ func (a *connections) closeLate() {
 	}
 }
 
-// closeLargest closes connections while more is held than may be, the one that
-// holds most first.
+// closeLargest closes connections while more waits for clients than may, the one
+// for which most waits first.
 func (a *connections) closeLargest(ctx context.Context) {
-	for a.overReceived() || a.overSent() {
-		held := func(c *connection) int64 { return c.sending.Load() }
-		why := "pending-responses"
-		if a.overReceived() {
-			why = "pending-requests"
-			held = (*connection).half
-		}
+	for a.overSent() {
 		var largest *connection
 		var most int64
 		for _, c := range a.all() {
-			if n := held(c); n > most {
+			if n := c.sending.Load(); n > most {
 				largest, most = c, n
 			}
 		}
 		if largest == nil {
 			return
 		}
-		a.count(why)
+		a.count("pending-responses")
 		largest.Close()
 		select {
 		case <-ctx.Done():
 			return
 		case <-time.After(closePause):
 		}
-		a.tally()
 	}
 }
 
-// tally adds up what is held of requests that have not arrived as a whole. gRPC
-// does not tell when it drops such bytes, so they are what came on a connection
-// less what its requests account for.
+// tally adds up what is held of requests that have not arrived as a whole, and
+// closes the connections that hold most of it before it is more than may be: a
+// caller who sends half requests must not be why others are refused. gRPC does not
+// tell when it drops such bytes, so they are what came on a connection less what
+// its requests account for.
 func (a *connections) tally() {
+	a.since.Store(0)
+	type holder struct {
+		*connection
+		bytes int64
+	}
+	var holders []holder
 	var sum int64
 	for _, c := range a.all() {
-		sum += c.half()
+		if n := c.half(); n > 0 {
+			holders, sum = append(holders, holder{c, n}), sum+n
+		}
+	}
+	if sum > a.cutReceived() {
+		slices.SortFunc(holders, func(a, b holder) int { return cmp.Compare(b.bytes, a.bytes) })
+		for _, h := range holders {
+			if sum <= a.limits.Pending/8*5 {
+				break
+			}
+			a.count("pending-requests")
+			h.Close()
+			sum -= h.bytes
+		}
 	}
 	a.received.Store(sum)
+}
+
+// cutReceived is from how many bytes of requests on that have not arrived as a
+// whole connections are closed.
+func (a *connections) cutReceived() int64 { return a.limits.Pending / 4 * 3 }
+
+// tell says that it is time to look at what is held.
+func (a *connections) tell() {
+	select {
+	case a.over <- struct{}{}:
+	default:
+	}
 }
 
 // half is how many bytes a connection holds of requests that have not arrived as a
@@ -345,8 +382,7 @@ func (a *connections) forgive() {
 	}
 }
 
-func (a *connections) overReceived() bool { return a.received.Load() > a.limits.Pending }
-func (a *connections) overSent() bool     { return a.sending.Load() > a.limits.Pending }
+func (a *connections) overSent() bool { return a.sending.Load() > a.limits.Pending }
 
 // outgoing is a response on its way to the codec.
 type outgoing struct {
@@ -362,11 +398,22 @@ func plain(m any) any {
 	return m
 }
 
-// codec is wire.Codec that keeps account of responses.
-type codec struct{ wire.Codec }
+// codec is wire.Codec that keeps account of responses. gRPC uses it outside of all
+// interceptors: a panic in it would end the server.
+type codec struct {
+	wire.Codec
+	recovered func(method string, err *error)
+}
+
+// Unmarshal decodes a message.
+func (c codec) Unmarshal(data mem.BufferSlice, v any) (err error) {
+	defer c.recovered("decoding", &err)
+	return c.Codec.Unmarshal(data, v)
+}
 
 // Marshal encodes a message or an outgoing one.
-func (c codec) Marshal(v any) (mem.BufferSlice, error) {
+func (c codec) Marshal(v any) (_ mem.BufferSlice, err error) {
+	defer c.recovered("encoding", &err)
 	o, ok := v.(outgoing)
 	if !ok {
 		return c.Codec.Marshal(v)
@@ -399,10 +446,7 @@ func (c *connection) send(data mem.BufferSlice, n int) *sent {
 	}
 	c.sending.Add(s.size)
 	if c.all.sending.Add(s.size) > c.all.limits.Pending {
-		select {
-		case c.all.over <- struct{}{}:
-		default:
-		}
+		c.all.tell()
 	}
 	if c.waiting == nil {
 		c.waiting = map[*sent]struct{}{}

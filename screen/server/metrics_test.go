@@ -105,7 +105,7 @@ func TestMetrics(t *testing.T) {
 		"walletscreen_reasons_total{reason=REASON_INVALID_TEXT}":                                   1,
 		"walletscreen_call_duration_seconds{code=OK}{method=ScreenAddresses}":                      1,
 		"walletscreen_call_duration_seconds{code=InvalidArgument}{method=ScreenAddresses}":         1,
-		"walletscreen_connections":                                                                 0,
+		"walletscreen_connections":                                                                 1,
 		"walletscreen_calls":                                                                       0,
 		"walletscreen_pending_bytes{direction=requests}":                                           0,
 		"walletscreen_pending_bytes{direction=responses}":                                          0,

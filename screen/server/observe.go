@@ -10,7 +10,6 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
 
 	pb "walletscreen/proto/walletscreen/v1"
@@ -88,18 +87,14 @@ func (s *Server) observeUnary(ctx context.Context, req any, info *grpc.UnaryServ
 func (s *Server) observeStream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
 	ctx := stream.Context()
 	c := s.begin(ctx, info.FullMethod)
-	// Our own streams end themselves; this one is gRPC's.
-	watch := info.FullMethod == healthpb.Health_Watch_FullMethodName
-	if watch {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithCancel(ctx)
-		defer cancel()
-		defer context.AfterFunc(s.ending, cancel)()
+	if !c.ours {
+		// Our own streams end themselves; those of health and reflection are gRPC's.
+		var cancel context.CancelCauseFunc
+		ctx, cancel = context.WithCancelCause(ctx)
+		defer cancel(nil)
+		defer context.AfterFunc(s.ending, func() { cancel(stopping()) })()
 	}
 	err := next(srv, &observedStream{ServerStream: stream, ctx: ctx, server: s, call: c})
-	if watch && s.stopped() {
-		err = stopping()
-	}
 	s.end(ctx, c, false, err)
 	return err
 }

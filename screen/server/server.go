@@ -398,9 +398,8 @@ func (s *Server) Run(ctx context.Context) {
 	}
 }
 
-// Drain tells health checks that the server is going away, and ends the streams
-// that would last: those of ScreenAddressStream after the answer that is under way,
-// and those of WatchChanges. Other calls are still answered.
+// Drain tells health checks that the server is going away. Calls are still taken
+// and answered.
 func (s *Server) Drain() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -410,9 +409,10 @@ func (s *Server) Drain() {
 	s.health.SetServingStatus(ListService, healthpb.HealthCheckResponse_NOT_SERVING)
 }
 
-// EndStreams ends the streams that have no end of their own, batches, changes and
-// the watching of health, with UNAVAILABLE, and refuses new ones. It is for after
-// Drain: a graceful stop would wait for them.
+// EndStreams ends the streams that have no end of their own, with UNAVAILABLE, and
+// refuses new ones: batches after the answer that is under way, changes, the
+// watching of health, and reflection. It is for after Drain: a graceful stop would
+// wait for them.
 func (s *Server) EndStreams() { s.endStream() }
 
 // stopped reports whether EndStreams was called.
@@ -423,7 +423,7 @@ func (s *Server) stopped() bool { return s.ending.Err() != nil }
 func (s *Server) GRPC(opts ...grpc.ServerOption) *grpc.Server {
 	limits := s.admission.limits
 	opts = append([]grpc.ServerOption{
-		grpc.ForceServerCodecV2(codec{}),
+		grpc.ForceServerCodecV2(codec{recovered: s.recovered}),
 		grpc.MaxRecvMsgSize(maxMessage),
 		grpc.MaxConcurrentStreams(uint32(limits.Streams)),
 		grpc.MaxHeaderListSize(maxHeader),

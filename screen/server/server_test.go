@@ -74,7 +74,7 @@ func installWith(t testing.TB, cfg Config, opts ...grpc.ServerOption) *installat
 	}
 	g := in.server.GRPC(opts...)
 	done := make(chan error, 1)
-	go func() { done <- g.Serve(listener) }()
+	go func() { done <- g.Serve(in.server.Listener(listener)) }()
 	t.Cleanup(func() {
 		g.Stop()
 		if err := <-done; err != nil {

@@ -583,3 +583,25 @@ func TestHandshake(t *testing.T) {
 func always(pair []tls.Certificate) func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 	return func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &pair[0], nil }
 }
+
+// Two hashes that begin alike are two tokens.
+func TestTokensThatBeginAlike(t *testing.T) {
+	hash, err := HashToken(NewToken())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := ParseCallers([]byte("callers:\n- {name: a, token_sha256: [{hash: " + hash.String() + "}], permissions: [screen]}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := c.byToken(hash); !ok {
+		t.Error("the token is not found")
+	}
+	for i := range hash {
+		other := hash
+		other[i] ^= 1
+		if _, ok := c.byToken(other); ok {
+			t.Errorf("a hash that differs in byte %d is found", i)
+		}
+	}
+}

@@ -1,0 +1,355 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/mem"
+	reflectionpb "google.golang.org/grpc/reflection/grpc_reflection_v1"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/emptypb"
+
+	pb "walletscreen/proto/walletscreen/v1"
+)
+
+// framed is a connection at the level of frames.
+type framed struct {
+	net.Conn
+	*http2.Framer
+	block  bytes.Buffer
+	fields *hpack.Encoder
+	next   uint32
+}
+
+// frames connects to a server as no client of gRPC would.
+func (g *guarded) frames(t testing.TB) *framed {
+	t.Helper()
+	conn, err := net.Dial("tcp", g.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	f := &framed{Conn: conn, Framer: http2.NewFramer(conn, conn), next: 1}
+	f.fields = hpack.NewEncoder(&f.block)
+	_, err = io.WriteString(conn, http2.ClientPreface)
+	if err := errors.Join(err, f.WriteSettings()); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// begin begins a call of ScreenAddresses, with so many bytes of a larger request.
+func (f *framed) begin(t testing.TB, token string, size int) {
+	t.Helper()
+	f.block.Reset()
+	for _, field := range [][2]string{
+		{":method", "POST"}, {":scheme", "http"}, {":path", pb.ScreeningService_ScreenAddresses_FullMethodName}, {":authority", "a"},
+		{"content-type", "application/grpc"}, {"te", "trailers"}, {"authorization", "Bearer " + token},
+	} {
+		if err := f.fields.WriteField(hpack.HeaderField{Name: field[0], Value: field[1]}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	err := f.WriteHeaders(http2.HeadersFrameParam{StreamID: f.next, BlockFragment: f.block.Bytes(), EndHeaders: true})
+	part := append([]byte{0, 0, 0x70, 0, 0}, make([]byte, max(0, size-5))...)
+	for len(part) > 0 && err == nil {
+		n := min(len(part), 16<<10)
+		err = f.WriteData(f.next, false, part[:n])
+		part = part[n:]
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.next += 2
+}
+
+// closed waits until the server closes the connection.
+func (f *framed) closed(t testing.TB) {
+	t.Helper()
+	if err := f.SetReadDeadline(time.Now().Add(30 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	_, err := io.Copy(io.Discard, f.Conn)
+	var timeout net.Error
+	if errors.As(err, &timeout) && timeout.Timeout() {
+		t.Error("the connection is still open")
+	}
+}
+
+// Half requests over the limit close the connection that holds most of them. Who
+// holds less keeps theirs, and nobody is refused.
+func TestLargestOfHalfRequestsIsCut(t *testing.T) {
+	var cut atomic.Int64
+	g := guard(t, Limits{Pending: 256 << 10}, map[string]string{"a": "permissions: [screen]", "foe": "permissions: [screen]"}, nil)
+	all := g.server.admission.all
+	count := all.count
+	all.count = func(why string) {
+		if why == "pending-requests" {
+			cut.Add(1)
+		}
+		count(why)
+	}
+	conn := g.dial()
+	c := pb.NewScreeningServiceClient(conn)
+	// A stream that waits for its next request holds nothing, however much passes
+	// over its connection.
+	stream, err := c.ScreenAddressStream(g.as(t, "a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	send(t, stream, &pb.ScreenAddressesRequest{Addresses: []string{evm}})
+	receiveOne(t, stream)
+	lists := make([]string, maxListIDs)
+	for i := range lists {
+		lists[i] = strings.Repeat("x", 60) + strconv.Itoa(i)
+	}
+	for range 100 {
+		if _, err := c.ScreenAddresses(g.as(t, "a"), &pb.ScreenAddressesRequest{Addresses: []string{evm}, ListIds: lists}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	little, most := g.frames(t), g.frames(t)
+	little.begin(t, g.tokens["a"], 20<<10)
+	await(t, "half a request is counted", func() bool { return all.received.Load() >= 20<<10 })
+	if n := all.received.Load(); n > 60<<10 {
+		t.Errorf("%d bytes of whole requests count as half ones", n-20<<10)
+	}
+	for range 3 {
+		most.begin(t, g.tokens["foe"], 62<<10)
+	}
+	most.closed(t)
+	await(t, "what the largest held is given back", func() bool { return all.received.Load() < 60<<10 })
+	if n := cut.Load(); n != 1 {
+		t.Errorf("%d connections were cut, want 1", n)
+	}
+	if n := all.received.Load(); n < 20<<10 {
+		t.Errorf("%d bytes are held for who holds little, want what it sent", n)
+	}
+	send(t, stream, &pb.ScreenAddressesRequest{Addresses: []string{evm}})
+	receiveOne(t, stream)
+	if _, err := c.ScreenAddresses(g.as(t, "a"), &pb.ScreenAddressesRequest{Addresses: []string{evm}}); err != nil {
+		t.Errorf("another caller: %v", err)
+	}
+}
+
+// Calls that one connection leaves open do not take the last room from others.
+func TestLastCallsAreForOthers(t *testing.T) {
+	g := guard(t, Limits{Calls: 10, Streams: 20}, map[string]string{"a": "permissions: [screen]", "foe": "permissions: [screen]"}, nil)
+	foe := g.frames(t)
+	for range 20 {
+		foe.begin(t, g.tokens["foe"], 10)
+	}
+	await(t, "the connection has what it may", func() bool { return g.server.admission.calls.Load() >= 8 })
+	c := pb.NewScreeningServiceClient(g.dial())
+	for range 10 {
+		if _, err := c.ScreenAddresses(g.as(t, "a"), &pb.ScreenAddressesRequest{Addresses: []string{evm}}); err != nil {
+			t.Fatalf("another caller: %v", err)
+		}
+	}
+	if n := g.server.admission.calls.Load(); n != 8 {
+		t.Errorf("%d calls are in progress, want 8", n)
+	}
+	// A connection with little in progress may take the last ones, and no more.
+	for range 2 {
+		more := g.frames(t)
+		more.begin(t, g.tokens["a"], 10)
+	}
+	await(t, "there is no room", func() bool { return g.server.admission.calls.Load() == 10 })
+	_, err := c.ScreenAddresses(g.as(t, "a"), &pb.ScreenAddressesRequest{Addresses: []string{evm}})
+	wantFailure(t, err, codes.Unavailable, pb.ErrorReason_ERROR_REASON_OVERLOADED, time.Second, nil)
+}
+
+// Responses that nobody takes: past a quarter of the limit a connection gets no
+// more, and past the limit the one for which most waits is closed.
+func TestResponsesThatWait(t *testing.T) {
+	req := &pb.ScreenAddressesRequest{Addresses: slices.Repeat([]string{evm}, 1000)}
+	desc := &grpc.StreamDesc{ClientStreams: true, ServerStreams: true}
+	// ask asks and does not read the answer, of some 300 KiB.
+	ask := func(t *testing.T, g *guarded, conn *grpc.ClientConn) grpc.ClientStream {
+		t.Helper()
+		stream, err := conn.NewStream(g.as(t, "a"), desc, pb.ScreeningService_ScreenAddresses_FullMethodName)
+		if err == nil {
+			err = stream.SendMsg(req)
+		}
+		if err := errors.Join(err, stream.CloseSend()); err != nil {
+			t.Fatal(err)
+		}
+		return stream
+	}
+	t.Run("a quarter for one", func(t *testing.T) {
+		g := guard(t, Limits{Pending: 1 << 20}, map[string]string{"a": "permissions: [screen]"}, nil)
+		conn := g.dial(grpc.WithStaticStreamWindowSize(64 << 10))
+		ask(t, g, conn)
+		await(t, "a response waits", func() bool { return g.server.admission.all.sending.Load() > 256<<10 })
+		_, err := pb.NewScreeningServiceClient(conn).ScreenAddresses(g.as(t, "a"), req)
+		wantFailure(t, err, codes.ResourceExhausted, pb.ErrorReason_ERROR_REASON_SLOW_CONSUMER, time.Second, nil)
+		if _, err := pb.NewScreeningServiceClient(g.dial()).ScreenAddresses(g.as(t, "a"), req); err != nil {
+			t.Errorf("another connection: %v", err)
+		}
+	})
+	t.Run("the largest is closed", func(t *testing.T) {
+		g := guard(t, Limits{Pending: 512 << 10}, map[string]string{"a": "permissions: [screen]"}, nil)
+		one := ask(t, g, g.dial(grpc.WithStaticStreamWindowSize(64<<10)))
+		await(t, "a response waits", func() bool { return g.server.admission.all.sending.Load() > 0 })
+		two := ask(t, g, g.dial(grpc.WithStaticStreamWindowSize(64<<10)))
+		await(t, "one is closed", func() bool {
+			n := g.server.admission.all.sending.Load()
+			return n > 0 && n <= 512<<10 && len(g.server.admission.all.all()) == 1
+		})
+		failed := 0
+		for _, stream := range []grpc.ClientStream{one, two} {
+			if err := stream.RecvMsg(&emptypb.Empty{}); status.Code(err) == codes.Unavailable {
+				failed++
+			}
+		}
+		if failed != 1 {
+			t.Errorf("%d calls failed, want 1", failed)
+		}
+	})
+}
+
+// A stream over its quota ends, after the answers before it, with when to go on.
+func TestQuotaOfStream(t *testing.T) {
+	at := newClock(noon)
+	g := guard(t, Limits{}, map[string]string{"slow": "permissions: [screen], quota: {addresses_per_second: 2, burst: 10}"}, at.now)
+	stream, err := pb.NewScreeningServiceClient(g.dial()).ScreenAddressStream(g.as(t, "slow"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range []int{5, 5, 4, 1} {
+		_ = stream.Send(&pb.ScreenAddressesRequest{Addresses: slices.Repeat([]string{evm}, n), RequestId: strconv.Itoa(n)})
+	}
+	for range 2 {
+		if res := receiveOne(t, stream); len(res.Results) != 5 || res.Results[4].Verdict != pb.Verdict_VERDICT_LISTED {
+			t.Errorf("%v", res)
+		}
+	}
+	_, err = stream.Recv()
+	wantFailure(t, err, codes.ResourceExhausted, pb.ErrorReason_ERROR_REASON_QUOTA_EXCEEDED, 2*time.Second,
+		map[string]string{"addresses": "4", "addresses_per_second": "2", "burst": "10"})
+}
+
+// A change of the file holds for streams that are open: less permission ends them
+// with the cause, and a quota that is new bounds them.
+func TestChangedCallersAndStreams(t *testing.T) {
+	g := guard(t, Limits{}, map[string]string{"less": "permissions: [admin]", "quota": "permissions: [screen]"}, nil)
+	conn := g.dial()
+	c := pb.NewScreeningServiceClient(conn)
+	req := &pb.ScreenAddressesRequest{Addresses: []string{evm}}
+	batches, err := c.ScreenAddressStream(g.as(t, "less"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	send(t, batches, req)
+	receiveOne(t, batches)
+	changes, err := pb.NewListServiceClient(conn).WatchChanges(g.as(t, "less"), &pb.WatchChangesRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	next(t, changes)
+	limited, err := c.ScreenAddressStream(g.as(t, "quota"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	send(t, limited, req)
+	receiveOne(t, limited)
+	g.write(t, map[string]string{"less": "permissions: [export]", "quota": "permissions: [screen], quota: {addresses_per_second: 0.001, burst: 1}"})
+	_, err = batches.Recv()
+	wantFailure(t, err, codes.PermissionDenied, pb.ErrorReason_ERROR_REASON_PERMISSION_DENIED, 0, nil)
+	_, err = changes.Recv()
+	wantFailure(t, err, codes.PermissionDenied, pb.ErrorReason_ERROR_REASON_PERMISSION_DENIED, 0, nil)
+	await(t, "the quota holds", func() bool {
+		_ = limited.Send(req)
+		_, err = limited.Recv()
+		return err != nil
+	})
+	if status.Code(err) != codes.ResourceExhausted {
+		t.Errorf("%v, want RESOURCE_EXHAUSTED", err)
+	}
+}
+
+// Streams of gRPC's own services do not hold up a server that goes away.
+func TestReflectionEndsWithTheServer(t *testing.T) {
+	in := install(t, Config{})
+	stream, err := reflectionpb.NewServerReflectionClient(in.conn).ServerReflectionInfo(within(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := stream.Send(&reflectionpb.ServerReflectionRequest{MessageRequest: &reflectionpb.ServerReflectionRequest_ListServices{}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stream.Recv(); err != nil {
+		t.Fatal(err)
+	}
+	in.server.Drain()
+	in.server.EndStreams()
+	_, err = stream.Recv()
+	wantFailure(t, err, codes.Unavailable, pb.ErrorReason_ERROR_REASON_SERVER_STOPPING, time.Second, nil)
+}
+
+// A defect in reading or writing a message is one call's, not the server's.
+func TestCodecRecovers(t *testing.T) {
+	c := codec{recovered: New(Config{}).recovered}
+	if err := c.Unmarshal(mem.BufferSlice{mem.SliceBuffer{8, 1}}, (*pb.ScreenAddressesRequest)(nil)); status.Code(err) != codes.Internal {
+		t.Errorf("decoding: %v, want INTERNAL", err)
+	}
+	if _, err := c.Marshal(outgoing{message: &pb.ScreenAddressesResponse{RequestId: strings.Repeat("x", 2000)}}); status.Code(err) != codes.Internal {
+		t.Errorf("encoding: %v, want INTERNAL", err)
+	}
+}
+
+// slowStream takes each message after a time.
+type slowStream struct {
+	grpc.ServerStream
+	ctx  context.Context
+	each time.Duration
+}
+
+func (s *slowStream) Context() context.Context { return s.ctx }
+
+func (s *slowStream) SendMsg(any) error {
+	<-time.After(s.each)
+	return nil
+}
+
+// The patience with a slow client is for each message: one that takes them all in
+// time is not cut off, however long it takes.
+func TestPatienceIsForEachMessage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := New(Config{})
+		for each, slow := range map[time.Duration]bool{streamPatience - time.Second: false, streamPatience + time.Second: true} {
+			ctx, cancel := context.WithCancel(t.Context())
+			out := s.newOutbox(&slowStream{ctx: ctx, each: each}, nil)
+			var err error
+			for range 5 {
+				if err == nil {
+					err = out.put(1)
+				}
+			}
+			if err == nil {
+				err = out.finish()
+			}
+			if slow {
+				wantFailure(t, err, codes.ResourceExhausted, pb.ErrorReason_ERROR_REASON_SLOW_CONSUMER, time.Second, nil)
+			} else if err != nil {
+				t.Errorf("%s for each message: %v", each, err)
+			}
+			cancel()
+			<-time.After(2 * each) // for the sender to end
+		}
+	})
+}
