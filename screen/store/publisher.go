@@ -204,9 +204,9 @@ func (p *Publisher) rolledBack(ctx context.Context, c *commit) (released []strin
 }
 
 // TakenBack returns the publications of next that a rollback took back: those that
-// previous does not have, in whatever place of their list, and the newest of a list
-// that both have, if they do not say the same of the list: it was read otherwise
-// then. Publish refuses them unless they are released.
+// previous does not have, or not so many times, in whatever place of their list, and the
+// newest of a list that both have, if they do not say the same of the list: it was read
+// otherwise then. Publish refuses them unless they are released.
 func (p *Publisher) TakenBack(ctx context.Context, previous, next *screen.Snapshot) ([]screen.TakenBack, error) {
 	taken, err := p.c.HGetAll(ctx, p.keys.rolledBack()).Result()
 	if err != nil {
@@ -231,12 +231,21 @@ func takenBack(taken map[string]string, previous, next *screen.Snapshot) []scree
 	for i := range next.Lists() {
 		l := &next.Lists()[i]
 		was := previous.List(l.ID)
+		// A publisher may come back to a document, and have that taken back: how often the
+		// history has each already.
+		times := map[screen.Digest]int{}
+		if was != nil {
+			for i := range was.Publications {
+				times[was.Publications[i].Digest]++
+			}
+		}
 		for n, publication := range l.Publications {
+			known := times[publication.Digest] > 0
+			times[publication.Digest]--
 			text, ok := taken[publication.Digest.String()]
 			if !ok {
 				continue
 			}
-			known := was != nil && slices.ContainsFunc(was.Publications, func(p screen.PublicationRecord) bool { return p.Digest == publication.Digest })
 			again := known && n == len(l.Publications)-1 && was.Current().Digest == publication.Digest && differs()[l.ID]
 			if !known || again {
 				sequence, _ := strconv.ParseUint(text, 10, 64) // taken back, whatever somebody wrote there

@@ -84,6 +84,40 @@ func testTakenBack(t *testing.T, p place) {
 	s = newest(t, publisher)
 	wantTaken(s, merge(t, s, sdn, 4, tron, evm))
 
+	// An operator's own list comes back to an older content, byte for byte.
+	p.admin.FlushAll(t.Context())
+	own := sdn
+	own.Kind = screen.KindInternal
+	of := func(previous *screen.Snapshot, day int, texts ...string) *screen.Snapshot {
+		t.Helper()
+		next := merge(t, previous, own, day, texts...)
+		if _, err := publisher.Publish(t.Context(), previous, next, nil); err != nil {
+			t.Fatal(err)
+		}
+		return newest(t, publisher)
+	}
+	older := func(previous *screen.Snapshot) *screen.Snapshot {
+		t.Helper()
+		first := previous.List(sdn.ID).Publications[0].Digest
+		next, _, err := previous.Merge(own, &screen.Publication{
+			List: own.ID, PublishedOn: 20250103, Digest: first, Records: 1,
+			Parties: []screen.PublishedParty{{UID: "22985", Addresses: []screen.PublishedAddress{{Text: tron, Symbol: "USDT"}}}},
+		})
+		if err != nil || next.List(own.ID).Current().Digest != first {
+			t.Fatalf("%v, %v", next, err)
+		}
+		return next
+	}
+	s = of(of(screen.Empty(), 1, tron), 2, evm)
+	if _, err := publisher.Publish(t.Context(), s, older(s), nil); err != nil {
+		t.Fatal(err)
+	}
+	s = back(2)
+	wantTaken(s, older(s), 3)
+	wantTaken(s, merge(t, older(s), own, 4, opaque), 3)
+	// That of then stays in the history of what comes.
+	wantTaken(s, merge(t, s, own, 4, evm, opaque))
+
 	// To and fro: what is served again is not taken back any more.
 	p.admin.FlushAll(t.Context())
 	mustPublish(t, publisher, 1, tron)
