@@ -45,10 +45,11 @@ func (k *keeper) Current(ctx context.Context) (*screen.Snapshot, store.Verified,
 		return k.restore(ctx, current)
 	case current.Sequence > 0:
 		if k.told = false; k.kept == nil || !same(current, k.kept.Snapshot) {
+			k.forget(current)
 			k.keep(state)
 		}
 	case k.unusable != nil:
-		return nil, nil, fmt.Errorf("there is no snapshot in Redis, and the one that was kept cannot be used: %w", k.unusable)
+		return nil, nil, fmt.Errorf("there is no snapshot in Redis, and the one that was kept cannot be used (to begin at 1, without its history, empty the --cache-dir): %w", k.unusable)
 	case !k.told:
 		k.told = true
 		k.say("REDIS HOLDS NO SNAPSHOT: beginning at 1, without history. If it held one before, it was lost; --cache-dir keeps it")
@@ -60,6 +61,16 @@ func (k *keeper) Current(ctx context.Context) (*screen.Snapshot, store.Verified,
 // the other would refuse it.
 func behind(s, other *screen.Snapshot) bool {
 	return s.Sequence <= other.Sequence && s.CreatedAt.Before(other.CreatedAt)
+}
+
+// forget says that what was current last is not in the history of what is current now:
+// numbers grow but for a loader that knew nothing of it, and an operator.
+func (k *keeper) forget(current *screen.Snapshot) {
+	if k.kept == nil || current.Sequence > k.kept.Snapshot.Sequence {
+		return
+	}
+	k.say("REDIS HOLDS %s, published after the kept %s by a loader or an operator without it: its history, and lists that nobody loads, may be lost; give every loader a --cache-dir",
+		current, k.kept.Snapshot)
 }
 
 // same reports whether two snapshots are one, and have one name.
@@ -102,6 +113,7 @@ func (k *keeper) restore(ctx context.Context, current *screen.Snapshot) (*screen
 		return nil, nil, err
 	}
 	if next.Snapshot.Sequence > 0 && !behind(next.Snapshot, lost) {
+		k.forget(next.Snapshot)
 		k.keep(next)
 	}
 	return next.Snapshot, next.Verified, nil

@@ -160,4 +160,10 @@ func TestRedisWentBack(t *testing.T) {
 		t.Fatalf("%+v", out)
 	}
 	wantServed(2)
+
+	// A loader with a file is told that what it kept is not part of that.
+	if out := once(0); !strings.Contains(out.stderr, "REDIS HOLDS snapshot 2 (") || !strings.Contains(out.stderr, "published after the kept snapshot 3 (") {
+		t.Errorf("the loader says %q", out.stderr)
+	}
+	wantServed(3)
 }
