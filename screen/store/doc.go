@@ -219,7 +219,8 @@
 // Readers that had it already go on with it and refuse the older head, with ErrOlder,
 // until a newer one is there: a head must have a higher number or a later time than
 // what a reader holds. A rollback has a higher number; the first snapshot after a
-// flush has a later time.
+// flush has a later time. None is given an earlier time than the one before it, nor the
+// same: if the clock of that one's publisher was ahead, it is one millisecond later.
 //
 // Publishers need not have anything new for that. A loader that finds the head behind
 // the one that it saw last publishes that again, whole, with its next import
@@ -252,7 +253,10 @@
 // After a flush a loader that stays, or has --cache-dir, publishes what was current
 // when it looked last once more, under the next number. Without one the next load
 // begins at 1 with an empty history; servers report every list that is gone or older
-// than before. Pins, the stream and snapshots before that one are lost.
+// than before. If one without is faster than one that has what was lost, that one says
+// so and changes nothing. Servers refuse a first snapshot whose publisher's clock is
+// behind what they hold, until the time has come. Pins, the stream and snapshots before
+// that one are lost.
 //
 // # Sizes
 //
