@@ -332,7 +332,10 @@ func TestBeginToSign(t *testing.T) {
 	if signed.Sequence != 3 || !signed.Equal(last) {
 		t.Errorf("signed %s as %s", last, signed)
 	}
-	// What nobody signed is not known of the list, until the next load.
+	// What nobody signed is not known of the list, until the next load, nor after a rollback.
+	if m, err := publisher.manifest(ctx, signed.Sequence); err != nil || !m.Lists[0].VerifiedAt.IsZero() {
+		t.Errorf("the manifest of what is signed: %+v, %v", m, err)
+	}
 	state, err := newReader(t, o).Load(ctx)
 	wantUntrusted(t, "an unsigned verification", err, p.key("verified"), `"us-ofac-sdn"`)
 	wantSame(t, state.Snapshot, signed)
