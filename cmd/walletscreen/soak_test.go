@@ -46,6 +46,10 @@ import (
 
 var soakFlag = flag.Duration("soak", 6*time.Second, "how long TestSoak asks")
 
+// soakPatience is how long a call may take: on a machine with more to do, and with the
+// race detector, one of 10,000 addresses can take half a minute.
+const soakPatience = 4 * patience
+
 // TestSoak has two servers asked everything there is to ask, by clients that come,
 // stay, give up and leave, while new editions are published several times a second
 // and Redis is killed and started again. Every answer must be that of the snapshot
@@ -108,6 +112,10 @@ func TestSoak(t *testing.T) {
 		})
 		s.audit()
 		next = most/2 + time.Duration(s.random.Int64N(int64(most)))
+	}
+	// On a busy machine a short time may not do for each kind of call.
+	for end := time.Now().Add(patience); s.missing() != nil && time.Now().Before(end) && !t.Failed(); {
+		s.watchFor(100 * time.Millisecond)
 	}
 	took := time.Since(began)
 	cancel()
@@ -240,7 +248,7 @@ func (s *soak) file(name, text string) string {
 
 func (s *soak) start(args ...string) *serving {
 	return serve(s.t, append([]string{"--redis", s.url, "--require-list", string(ownLists[0]), "--require-list", string(ownLists[1]),
-		"--callers", s.file("callers.yaml", ""), "--log-calls", "none"}, args...)...)
+		"--callers", s.file("callers.yaml", ""), "--log-calls", "none", "--call-timeout", soakPatience.String()}, args...)...)
 }
 
 // metrics are those of a server, by name, the sum of all that have the name.
@@ -390,15 +398,25 @@ func (s *soak) report(took time.Duration, restarts int) {
 	if restarts == 0 || proven < 3 {
 		t.Errorf("%d restarts of Redis, %d contents compared", restarts, proven)
 	}
-	want := []string{"answers in streams", "watched snapshots that agree", "refused: QUOTA_EXCEEDED", "refused: PERMISSION_DENIED", "refused: UNAUTHENTICATED"}
-	for _, kind := range soakKinds {
-		want = append(want, kind.name)
+	for _, name := range s.missing() {
+		t.Errorf("not once: %s", name)
 	}
-	for _, name := range want {
+}
+
+// missing is what must happen and did not yet.
+func (s *soak) missing() (names []string) {
+	s.sums.Lock()
+	defer s.sums.Unlock()
+	all := []string{"answers in streams", "watched snapshots that agree", "refused: QUOTA_EXCEEDED", "refused: PERMISSION_DENIED", "refused: UNAUTHENTICATED"}
+	for _, kind := range soakKinds {
+		all = append(all, kind.name)
+	}
+	for _, name := range all {
 		if s.counts[name] == 0 {
-			t.Errorf("not once: %s", name)
+			names = append(names, name)
 		}
 	}
+	return names
 }
 
 func (s *soak) count(what string) {
@@ -572,34 +590,34 @@ var soakKinds = []struct {
 	do    func(*soakCaller, context.Context)
 }{
 	{"batch", "all", 20 * time.Millisecond, 2, (*soakCaller).batch},
-	{"batch with options", "all", 20 * time.Millisecond, 2, (*soakCaller).options},
+	{"batch with options", "all", 20 * time.Millisecond, 1, (*soakCaller).options},
 	{"stream", "all", 100 * time.Millisecond, 2, (*soakCaller).stream},
-	{"snapshot asked for", "all", 50 * time.Millisecond, 2, (*soakCaller).exact},
-	{"min_snapshot", "all", 50 * time.Millisecond, 2, (*soakCaller).fresh},
-	{"history", "all", 20 * time.Millisecond, 2, (*soakCaller).history},
+	{"snapshot asked for", "all", 50 * time.Millisecond, 1, (*soakCaller).exact},
+	{"min_snapshot", "all", 50 * time.Millisecond, 1, (*soakCaller).fresh},
+	{"history", "all", 20 * time.Millisecond, 1, (*soakCaller).history},
 	{"watch", "all", 10 * time.Millisecond, 4, (*soakCaller).watch},
-	{"export", "all", 300 * time.Millisecond, 2, (*soakCaller).export},
-	{"lists", "reader", 50 * time.Millisecond, 2, (*soakCaller).lists},
+	{"export", "all", 300 * time.Millisecond, 1, (*soakCaller).export},
+	{"lists", "reader", 50 * time.Millisecond, 1, (*soakCaller).lists},
 	{"malformed", "all", 50 * time.Millisecond, 1, (*soakCaller).malformed},
 	{"not allowed", "all", 100 * time.Millisecond, 1, (*soakCaller).notAllowed},
 	{"given up", "all", 30 * time.Millisecond, 2, (*soakCaller).giveUp},
 	{"quota", "greedy", 10 * time.Millisecond, 1, (*soakCaller).greedy},
-	{"health", "unknown", 200 * time.Millisecond, 2, (*soakCaller).health},
+	{"health", "unknown", 200 * time.Millisecond, 1, (*soakCaller).health},
 }
 
 // clients starts the clients of a server.
 func (s *soak) clients(on *soaked) {
 	for _, kind := range soakKinds {
-		for i := range kind.many {
+		for range kind.many {
 			s.working.Go(func() {
 				tick := time.NewTicker(kind.every)
 				defer tick.Stop()
 				for s.ctx.Err() == nil {
 					// It leaves now and then, and another comes.
-					c := s.caller(on, strings.ReplaceAll(kind.name, " ", "-"), kind.as, i%2 == 0 && kind.as != "greedy")
+					c := s.caller(on, strings.ReplaceAll(kind.name, " ", "-"), kind.as, rand.IntN(2) == 0 && kind.as != "greedy")
 					for range 1 + c.random.IntN(200) {
 						s.count(kind.name)
-						ctx, cancel := context.WithTimeout(s.ctx, patience)
+						ctx, cancel := context.WithTimeout(s.ctx, soakPatience)
 						kind.do(c, ctx)
 						cancel()
 						select {
@@ -677,7 +695,7 @@ func (a *asking) whole() bool {
 
 // ask asks and checks the answer, nil if there is none.
 func (c *soakCaller) ask(a *asking, set func(*pb.ScreenAddressesRequest), reasons ...string) (*pb.ScreenAddressesResponse, editions) {
-	ctx, cancel := context.WithTimeout(c.s.ctx, patience)
+	ctx, cancel := context.WithTimeout(c.s.ctx, soakPatience)
 	defer cancel()
 	req := a.request()
 	if set != nil {
@@ -755,7 +773,7 @@ func (c *soakCaller) learn(ref *pb.SnapshotRef) (editions, bool) {
 	asked := current(question(c.random))
 	req := asked.request()
 	req.Snapshot = ref.GetSequence()
-	ctx, cancel := context.WithTimeout(c.s.ctx, patience)
+	ctx, cancel := context.WithTimeout(c.s.ctx, soakPatience)
 	defer cancel()
 	res, err := c.ScreenAddresses(ctx, req)
 	if c.refused(err, "SNAPSHOT_NOT_HELD", "SNAPSHOT_UNREADABLE", "QUOTA_EXCEEDED") {
@@ -775,10 +793,10 @@ func (c *soakCaller) learn(ref *pb.SnapshotRef) (editions, bool) {
 func (c *soakCaller) draw() []probe {
 	asked := question(c.random)
 	n := 1 << c.random.IntN(10)
-	switch c.random.IntN(50) {
+	switch c.random.IntN(100) {
 	case 0:
 		n = 10_000
-	case 1, 2:
+	case 1, 2, 3:
 		n = 1000 + c.random.IntN(4000)
 	}
 	if n <= len(asked) {
