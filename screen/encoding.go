@@ -243,6 +243,11 @@ func (d *decoder) next() error {
 				return err
 			}
 		}
+		if f == "" {
+			// Even an empty part of data would keep all of it, and be looked at whenever
+			// the garbage collector marks.
+			f = ""
+		}
 		d.fields = append(d.fields, f)
 	}
 	return nil

@@ -102,7 +102,10 @@ func (d *decoder) takeOver(s *Snapshot, party, n int) {
 	base := uintptr(unsafe.Pointer(unsafe.SliceData(from)))
 	text := func(t string) string {
 		at := uintptr(unsafe.Pointer(unsafe.StringData(t))) - base // huge for what lies before
-		if len(t) == 0 || at >= uintptr(len(from)) || len(t) > len(from)-int(at) {
+		if len(t) == 0 {
+			return ""
+		}
+		if at >= uintptr(len(from)) || len(t) > len(from)-int(at) {
 			return t
 		}
 		return unsafe.String(&to[at], len(t))
