@@ -12,6 +12,8 @@ import (
 	"time"
 	"unicode/utf8"
 	"unsafe"
+
+	"walletscreen/screen/pace"
 )
 
 // The canonical encoding of a snapshot is a text that a person can read, that
@@ -159,7 +161,7 @@ func (e *encoder) field(f string) {
 // Decode reads a canonical encoding. The snapshot keeps data, which must not be
 // changed afterwards. Anything that is not exactly the encoding of a snapshot is
 // an error that names the line.
-func Decode(data []byte) (*Snapshot, error) { return decode(nil, data, sha256.Sum256(data)) }
+func Decode(data []byte) (*Snapshot, error) { return decode(nil, data, digestOf(data)) }
 
 // decode reads an encoding that has the given digest, taking what it can from have.
 func decode(have *Snapshot, data []byte, digest Digest) (*Snapshot, error) {
@@ -178,6 +180,7 @@ type decoder struct {
 	rest   int // where the next one begins
 	fields []string
 	ahead  ahead
+	pace   pace.Pace
 
 	// What has been read of data since begin is not known to be canonical yet: the
 	// list that was read last, or, from its "party" on, the party with the listings
@@ -243,6 +246,11 @@ func (d *decoder) next() error {
 				return err
 			}
 		}
+		if f == "" {
+			// Even an empty part of data would keep all of it, and be looked at whenever
+			// the garbage collector marks.
+			f = ""
+		}
 		d.fields = append(d.fields, f)
 	}
 	return nil
@@ -304,6 +312,7 @@ func (d *decoder) snapshot() (*Snapshot, error) {
 	d.rest, d.begin = len(encodingHeader), len(encodingHeader)
 	s := d.room()
 	for {
+		d.pace.Step()
 		if err := d.next(); err != nil {
 			return nil, err
 		}
@@ -334,7 +343,7 @@ func (d *decoder) snapshot() (*Snapshot, error) {
 	if n := len(d.data) - d.rest; n > 0 {
 		return nil, fmt.Errorf("%d bytes after the end", n)
 	}
-	return s, s.complete()
+	return s, s.complete(&d.pace)
 }
 
 // room returns a snapshot with room for as much as the last line says, and no more
@@ -580,7 +589,7 @@ func decodeOrdinal(s string, list *ListState) (Ordinal, error) {
 }
 
 // complete checks what no single line can tell.
-func (s *Snapshot) complete() error {
+func (s *Snapshot) complete(pace *pace.Pace) error {
 	for i := range s.lists {
 		if len(s.lists[i].Publications) == 0 {
 			return fmt.Errorf("list %q without a publication", s.lists[i].ID)
@@ -593,6 +602,7 @@ func (s *Snapshot) complete() error {
 			return fmt.Errorf("party %q without facts or addresses", p.UID)
 		}
 		for next < len(s.listings) && s.listings[next].Party == i {
+			pace.Step()
 			if l := &s.listings[next]; l.Listed < p.Versions[0].Since {
 				return fmt.Errorf("party %q listed by publication %s, its facts since %s", p.UID, l.Listed, p.Versions[0].Since)
 			}
@@ -613,8 +623,14 @@ func (s *Snapshot) WriteTo(w io.Writer) (int64, error) {
 	if err != nil {
 		return int64(n), err
 	}
-	m, err := w.Write(s.encoding)
-	return int64(n + m), err
+	written := int64(n)
+	for part := range slices.Chunk(s.encoding, 1<<20) {
+		n, err := w.Write(part)
+		if written += int64(n); err != nil {
+			return written, err
+		}
+	}
+	return written, nil
 }
 
 // ReadFile reads what WriteTo wrote, the whole of data, and verifies the digest.
@@ -644,6 +660,19 @@ func ReadFile(data []byte) (*Snapshot, error) {
 	return s.Named(sequence, createdAt), nil
 }
 
+// digestOf returns the SHA-256 of an encoding. It hashes parts: the scheduler cannot
+// interrupt a hash, nor can a garbage collector that has to stop the world.
+func digestOf(encoding []byte) (d Digest) {
+	h := sha256.New()
+	var pace pace.Pace
+	for part := range slices.Chunk(encoding, 64<<10) {
+		pace.Look()
+		h.Write(part)
+	}
+	h.Sum(d[:0])
+	return d
+}
+
 // ErrDigest says that a snapshot's bytes do not have the digest they should.
 var ErrDigest = errors.New("snapshot does not have the digest it should")
 
@@ -657,7 +686,7 @@ func DecodeVerified(data []byte, want Digest) (*Snapshot, error) {
 // parties that stand in both word for word are taken from there and not decoded
 // again. The result is the same, and keeps no part of have's encoding.
 func DecodeAfter(have *Snapshot, data []byte, want Digest) (*Snapshot, error) {
-	if got := Digest(sha256.Sum256(data)); got != want {
+	if got := digestOf(data); got != want {
 		return nil, fmt.Errorf("%w: %s, want %s (%d bytes)", ErrDigest, got, want, len(data))
 	}
 	return decode(have, data, want)

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"walletscreen/screen/address"
+	"walletscreen/screen/pace"
 )
 
 // An Index answers whether addresses are listed in one snapshot. It is immutable
@@ -92,9 +93,11 @@ func (x *Index) Next(s *Snapshot) *Index {
 		counts:   make([]ListCounts, len(s.lists)),
 	}
 	var parsed address.Parsed
+	var pace pace.Pace
 	same := x.alignment(s)
 	normalized := x.normalized
 	for i := range s.listings {
+		pace.Step()
 		was, ok := same.next(i)
 		if !ok {
 			next.read(i, &parsed)
@@ -108,8 +111,8 @@ func (x *Index) Next(s *Snapshot) *Index {
 		}
 		next.takeOver(i, x, was)
 	}
-	next.fillTables()
-	next.count()
+	next.fillTables(&pace)
+	next.count(&pace)
 	return next
 }
 
@@ -237,19 +240,22 @@ func (x *Index) addReadings(listing int, readings []address.Reading, tag string)
 var seed = maphash.MakeSeed()
 
 // fillTables makes everything be found.
-func (x *Index) fillTables() {
+func (x *Index) fillTables(pace *pace.Pace) {
 	x.byText = newTable(len(x.texts) + len(x.normalized))
 	for i := range len(x.texts) + len(x.normalized) {
+		pace.Step()
 		text := x.text(uint32(i))
 		x.byText.add(uint32(i), maphash.String(seed, text), func(other uint32) bool { return x.text(other) == text })
 	}
 	x.byAccount = newTable(len(x.readings))
 	for i := range x.readings {
+		pace.Step()
 		key := &x.readings[i].key
 		x.byAccount.add(uint32(i), maphash.Bytes(seed, key[:]), func(other uint32) bool { return x.readings[other].key == *key })
 	}
 	x.byHash = newTable(len(x.hashes))
 	for i := range x.hashes {
+		pace.Step()
 		hash := &x.hashes[i].hash
 		x.byHash.add(uint32(i), maphash.Bytes(seed, hash[:]), func(other uint32) bool { return x.hashes[other].hash == *hash })
 	}
@@ -272,9 +278,10 @@ func (x *Index) listingOf(text uint32) uint32 {
 }
 
 // count counts the listings.
-func (x *Index) count() {
+func (x *Index) count(pace *pace.Pace) {
 	lastParty := -1
 	for i := range x.snapshot.listings {
+		pace.Step()
 		l := &x.snapshot.listings[i]
 		li := x.snapshot.parties[l.Party].List
 		c, newest := &x.counts[li], Ordinal(len(x.snapshot.lists[li].Publications))
@@ -297,6 +304,7 @@ func (x *Index) count() {
 	// Rows of one text are found one after the other, the last first, so those of
 	// one list come together.
 	for _, slot := range x.byText.slots {
+		pace.Step()
 		last := -1
 		for at := uint32(slot); at != 0; at = x.byText.next[at-1] {
 			if int(at-1) >= len(x.texts) {

@@ -58,7 +58,7 @@ func (d *decoder) share(s *Snapshot) bool {
 	}
 	blocks := d.have.blocks[d.shared.at:d.shared.end]
 	from := blocks[0].begin
-	same := commonPrefix(d.have.encoding[from:blocks[len(blocks)-1].end], d.data[d.at:])
+	same := d.commonPrefix(d.have.encoding[from:blocks[len(blocks)-1].end], d.data[d.at:])
 	n := sort.Search(len(blocks), func(b int) bool { return blocks[b].end-from > same })
 	// The last of these may have more lines here.
 	if n > 0 && !beginsBlock(d.data[d.at+blocks[n-1].end-from:]) {
@@ -79,10 +79,11 @@ func beginsBlock(data []byte) bool {
 }
 
 // commonPrefix returns how many bytes a and b begin with alike.
-func commonPrefix(a, b []byte) int {
+func (d *decoder) commonPrefix(a, b []byte) int {
 	const step = 4096
 	n, at := min(len(a), len(b)), 0
 	for at+step <= n && bytes.Equal(a[at:at+step], b[at:at+step]) {
+		d.pace.Step()
 		at += step
 	}
 	for at < n && a[at] == b[at] {
@@ -102,7 +103,10 @@ func (d *decoder) takeOver(s *Snapshot, party, n int) {
 	base := uintptr(unsafe.Pointer(unsafe.SliceData(from)))
 	text := func(t string) string {
 		at := uintptr(unsafe.Pointer(unsafe.StringData(t))) - base // huge for what lies before
-		if len(t) == 0 || at >= uintptr(len(from)) || len(t) > len(from)-int(at) {
+		if len(t) == 0 {
+			return ""
+		}
+		if at >= uintptr(len(from)) || len(t) > len(from)-int(at) {
 			return t
 		}
 		return unsafe.String(&to[at], len(t))
@@ -116,6 +120,7 @@ func (d *decoder) takeOver(s *Snapshot, party, n int) {
 	}
 	moved := len(s.parties) - party
 	for i, p := range d.have.parties[party : party+n] {
+		d.pace.Step()
 		versions := d.versions.take(len(p.Versions))
 		copy(versions, p.Versions)
 		for i := range versions {
@@ -137,6 +142,7 @@ func (d *decoder) takeOver(s *Snapshot, party, n int) {
 	first := sort.Search(len(all), func(l int) bool { return all[l].Party >= party })
 	last := sort.Search(len(all), func(l int) bool { return all[l].Party >= party+n })
 	for i := range all[first:last] {
+		d.pace.Step()
 		s.listings = append(s.listings, all[first+i])
 		l := &s.listings[len(s.listings)-1]
 		l.Party += moved

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
 	"unsafe"
+	"weak"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -151,6 +153,29 @@ func TestDecodeAfterOneByteChanged(t *testing.T) {
 	}
 	for n := 0; n < len(valid); n += 5 {
 		wantSameDecoding(t, have, valid[:n])
+	}
+}
+
+// What is taken over keeps nothing else in memory of where it came from.
+func TestDecodeAfterKeepsNothing(t *testing.T) {
+	one := handmade(t, inOrder).Encoding()
+	data := slices.Clone(one)
+	have, err := Decode(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	encoding := weak.Make(&data[0])
+	next, err := DecodeAfter(have, slices.Clone(one), have.Digest())
+	if err != nil {
+		t.Fatal(err)
+	}
+	have, data = nil, nil
+	runtime.GC()
+	if encoding.Value() != nil {
+		t.Error("the encoding of the snapshot before is still in memory")
+	}
+	if !slices.Equal(next.Encoding(), one) {
+		t.Error("the snapshot is another")
 	}
 }
 

@@ -3,7 +3,6 @@ package screen
 import (
 	"bytes"
 	"cmp"
-	"crypto/sha256"
 	"fmt"
 	"slices"
 	"time"
@@ -198,7 +197,7 @@ func (s *Snapshot) seal() {
 	})
 	slices.SortFunc(s.listings, func(a, b Listing) int { return compareListings(&a, &b) })
 	s.encoding, s.blocks = s.encodeBlocks()
-	s.digest = sha256.Sum256(s.encoding)
+	s.digest = digestOf(s.encoding)
 }
 
 func compareParties(a, b *Party) int {

@@ -51,14 +51,15 @@ var rooms = []room{
 	{path: "proto/walletscreen/v1", others: grpcAndProto},
 
 	{path: "screen/address", others: []string{"golang.org/x/crypto"}, unreachable: []string{"net", "net/http"}},
-	{path: "screen", ours: []string{"screen/address"}, unreachable: []string{"net", "net/http"}},
+	{path: "screen/pace"},
+	{path: "screen", ours: []string{"screen/address", "screen/pace"}, unreachable: []string{"net", "net/http"}},
 	{path: "screen/wire", ours: []string{"proto/walletscreen/v1"}, others: grpcAndProto},
 	{path: "screen/signing", unreachable: []string{"net/http"}},
-	{path: "screen/store", ours: []string{"screen", "screen/address", "screen/signing"}, others: []string{"github.com/redis/go-redis"}},
+	{path: "screen/store", ours: []string{"screen", "screen/address", "screen/pace", "screen/signing"}, others: []string{"github.com/redis/go-redis"}},
 	{path: "screen/store/storetest"},
 	{
 		path: "screen/server",
-		ours: []string{"proto/walletscreen/v1", "screen", "screen/address", "screen/server/access", "screen/signing", "screen/wire"},
+		ours: []string{"proto/walletscreen/v1", "screen", "screen/address", "screen/pace", "screen/server/access", "screen/signing", "screen/wire"},
 		others: append([]string{
 			"google.golang.org/genproto/googleapis/rpc", "github.com/prometheus/client_golang",
 			"go.opentelemetry.io/otel/attribute", "go.opentelemetry.io/otel/propagation", "go.opentelemetry.io/otel/trace",

@@ -32,7 +32,7 @@ var ErrNotHeld = errors.New("the snapshot is not held")
 // Bounds of what is kept of an Archive in memory.
 const (
 	maxHeld         = 8                // snapshots
-	maxHeldListings = 1_000_000        // of them together; one may have more
+	maxHeldListings = 250_000          // of them together, at some 320 bytes; one that was asked for may have more
 	maxLoads        = 2                // snapshots being read, or indexed, at a time
 	loadTime        = 15 * time.Second // to read one
 )

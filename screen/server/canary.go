@@ -10,6 +10,7 @@ import (
 	pb "walletscreen/proto/walletscreen/v1"
 	"walletscreen/screen"
 	"walletscreen/screen/address"
+	"walletscreen/screen/pace"
 )
 
 // A Canary is an address that an operator knows to be on a list.
@@ -153,7 +154,9 @@ func (s *Server) listedProbes(sv *served, today screen.Date) []probe {
 	// Listings stand in order of their lists.
 	var id screen.ListID
 	var nth, rows int
+	var pace pace.Pace
 	for i := range snapshot.Listings() {
+		pace.Step()
 		l := &snapshot.Listings()[i]
 		// Not by the index's own rule, which is what is checked.
 		if l.Delisted != 0 || l.ListedOn > today || l.DelistedOn != 0 && l.DelistedOn <= today || len(l.Text) > address.MaxTextBytes {

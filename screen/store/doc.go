@@ -278,6 +278,18 @@
 // writes a thousand accounts for people 110 ms. Beside them 99 of 100 PINGs were
 // answered within 0.2 ms (TestBlocking -blocking 1000000, two busy cores).
 //
+// From the call of Publish to the answer of the last of 8 servers, 99 of 100 times
+// (TestPropagation -propagations 200, all on two cores): 42 ms at 2 000 listings,
+// 98 ms at 5 000.
+//
+// A server that follows a million listings, and answers 200 requests a second of 100
+// addresses each beside it (TestServingDuringSwaps -swap-listings 1000000 -swap-before
+// 10s -swap-rate 200, on two busy cores), serves a snapshot with one row more 2.7 s
+// after the head is there; on quiet ones it takes about half of that. It rests while
+// it builds (package pace), so that calls do not wait: 99 of 100 were answered within
+// 8.8 ms before, 13.3 ms meanwhile. It had 386 MiB at most with the first snapshot
+// and 1157 MiB while it took others over; docs/operations.md has advice about memory.
+//
 // # Schema
 //
 // The head carries the number of this schema, 2. A Reader refuses another number

@@ -15,6 +15,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"walletscreen/screen"
+	"walletscreen/screen/pace"
 	"walletscreen/screen/signing"
 )
 
@@ -312,7 +313,9 @@ func (n *namespace) readContent(ctx context.Context, m *manifest, have *screen.S
 	content := make([]byte, m.Size)
 	at := spans(content, pieces)
 	var missing []object
+	var pace pace.Pace
 	for _, p := range pieces {
+		pace.Look()
 		if _, ok := at[p.digest]; !ok {
 			continue // named twice, and dealt with
 		}
@@ -330,6 +333,7 @@ func (n *namespace) readContent(ctx context.Context, m *manifest, have *screen.S
 	// A piece that stands in the content twice was read once, for its last place.
 	rest := content
 	for _, p := range pieces {
+		pace.Look()
 		copy(rest[:p.size], at[p.digest])
 		rest = rest[p.size:]
 	}
