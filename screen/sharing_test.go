@@ -2,6 +2,7 @@ package screen
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -21,6 +22,9 @@ func (s *Snapshot) encode() []byte {
 
 // wantSameDecoding has data decoded with and without the help of have.
 func wantSameDecoding(t interface{ Fatalf(string, ...any) }, have *Snapshot, data []byte) *Snapshot {
+	if _, err := DecodeAfter(have, slices.Clone(data), Digest{1}); !errors.Is(err, ErrDigest) {
+		t.Fatalf("decoding what has another digest: %v", err)
+	}
 	alone, aloneErr := Decode(slices.Clone(data))
 	after, afterErr := DecodeAfter(have, slices.Clone(data), sha256.Sum256(data))
 	if fmt.Sprint(aloneErr) != fmt.Sprint(afterErr) {

@@ -112,6 +112,10 @@ func testSigned(t *testing.T, p place) {
 	wantVerified(t, want(restored, err).Verified, keepAll.Verified)
 	republished, err := publisher.Republish(ctx)
 	wantVerified(t, want(republished, err).Verified, keepAll.Verified)
+	// A rollback to it will want to know when its lists were compared.
+	if m, err := publisher.manifest(ctx, republished.Sequence); err != nil || !m.list(sdn.ID).VerifiedAt.Equal(keepAll.Verified[sdn.ID].At) {
+		t.Errorf("the manifest of what was published once more: %+v, %v", m, err)
+	}
 	// In place of an older one that is signed.
 	later := mustPublish(t, publisher, 3, tron)
 	restored, err = publisher.Restore(ctx, later, republished, keepAll.Verified)
