@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -101,19 +102,19 @@ func TestRetireDies(t *testing.T) {
 					}
 				}
 				other.Keep = 1
-				reached := false
+				var reached atomic.Bool
 				// What a proxy does is in the goroutine of a connection.
 				failed := make(chan error, 1)
 				before := func(n int, _ []string) {
 					if n == last && !dies {
-						reached = true
+						reached.Store(true)
 						failed <- publish(next.content)
 					}
 				}
 				var x interface{ Drop(bool) }
 				cut := func(n int, _ []string) bool {
 					if n == last && dies {
-						reached = true
+						reached.Store(true)
 						x.Drop(true)
 					}
 					return n >= last && dies
@@ -124,7 +125,7 @@ func TestRetireDies(t *testing.T) {
 				retiring.Keep, retiring.dropAtOnce = 1, 3
 				err := retiring.retire(t.Context())
 				retiring.Close()
-				if !reached {
+				if !reached.Load() {
 					commands = last - 1
 					break
 				}
