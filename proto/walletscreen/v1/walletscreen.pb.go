@@ -814,8 +814,10 @@ type ScreenAddressesRequest struct {
 	// publication that listed it to the day before the one that delisted it. ""
 	// means now. A date before the first publication that the snapshot holds of a
 	// list turns VERDICT_NOT_LISTED into VERDICT_CANNOT_SCREEN with
-	// REASON_BEFORE_HISTORY. Anything but an ISO 8601 calendar date, or a date
-	// later than tomorrow in UTC, is INVALID_ARGUMENT with INVALID_AS_OF.
+	// REASON_BEFORE_HISTORY, unless the list is of LIST_KIND_INTERNAL: before an
+	// operator's own list existed nothing was on it. Anything but an ISO 8601
+	// calendar date, or a date later than tomorrow in UTC, is INVALID_ARGUMENT
+	// with INVALID_AS_OF.
 	AsOf string `protobuf:"bytes,4,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
 	// min_snapshot asks for an answer at least as fresh as this sequence number,
 	// one that the caller has seen elsewhere. The server waits for it briefly (at
