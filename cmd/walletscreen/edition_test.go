@@ -354,16 +354,7 @@ func compare(asked []probe, res *pb.ScreenAddressesResponse) (editions, error) {
 	var first error
 	for i, p := range asked {
 		r := res.Results[i]
-		var err error
-		if listed := e[p.list].lists(p); !listed {
-			if r.Verdict != unlisted || r.Reason != reason || len(r.Matches) > 0 {
-				err = fmt.Errorf("%s is %s (%s, %d matches), want %s", p.text, r.Verdict, r.Reason, len(r.Matches), unlisted)
-			}
-		} else if r.Verdict != pb.Verdict_VERDICT_LISTED || r.Reason != pb.Reason_REASON_UNSPECIFIED || len(r.Matches) != 1 {
-			err = fmt.Errorf("%s is %s (%s, %d matches), want LISTED by one", p.text, r.Verdict, r.Reason, len(r.Matches))
-		} else if l := r.Matches[0].Listing; l.GetAddress() != p.text || l.GetListId() != string(ownLists[p.list]) || l.GetDelistedOn() != "" {
-			err = fmt.Errorf("%s matches %s of %s, delisted %q", p.text, l.GetAddress(), l.GetListId(), l.GetDelistedOn())
-		}
+		err := p.differs(r, e[p.list].lists(p), unlisted, reason)
 		if err != nil {
 			if p.kind != probeMark {
 				return e, fmt.Errorf("%w: editions %d: %w", errWrong, e, err)
@@ -377,6 +368,24 @@ func compare(asked []probe, res *pb.ScreenAddressesResponse) (editions, error) {
 		return e, fmt.Errorf("%w: editions %d, and %d marks of others: %w", errTorn, e, strange, first)
 	}
 	return e, nil
+}
+
+// differs tells what is wrong with the result for a probe, if it is listed, or if it
+// is not and there is a verdict for those.
+func (p probe) differs(r *pb.ScreenResult, listed bool, unlisted pb.Verdict, reason pb.Reason) error {
+	if !listed {
+		if r.Verdict != unlisted || r.Reason != reason || len(r.Matches) > 0 {
+			return fmt.Errorf("%s is %s (%s, %d matches), want %s", p.text, r.Verdict, r.Reason, len(r.Matches), unlisted)
+		}
+		return nil
+	}
+	if r.Verdict != pb.Verdict_VERDICT_LISTED || r.Reason != pb.Reason_REASON_UNSPECIFIED || len(r.Matches) != 1 {
+		return fmt.Errorf("%s is %s (%s, %d matches), want LISTED by one", p.text, r.Verdict, r.Reason, len(r.Matches))
+	}
+	if l := r.Matches[0].Listing; l.GetAddress() != p.text || l.GetListId() != string(ownLists[p.list]) || l.GetDelistedOn() != "" {
+		return fmt.Errorf("%s matches %s of %s, delisted %q", p.text, l.GetAddress(), l.GetListId(), l.GetDelistedOn())
+	}
+	return nil
 }
 
 // answered is the answer that a server gives that has these editions.

@@ -211,7 +211,7 @@ func survive(t *testing.T, in installation, random *rand.Rand, rounds int) {
 		s.working.Wait()
 	})
 	for list := range ownLists {
-		f := &feed{s: s, list: list, dir: t.TempDir(), url: s.through(len(s.cutters) - 1), begun: make(chan struct{})}
+		f := &feed{s: s, list: list, dir: t.TempDir(), url: s.through(len(s.cutters) - 1), pace: 250 * time.Millisecond, begun: make(chan struct{})}
 		s.feeds = append(s.feeds, f)
 		s.working.Go(f.work)
 	}
@@ -438,6 +438,7 @@ type feed struct {
 	list int
 	dir  string
 	url  string
+	pace time.Duration // from one loader to the next, or as long as it takes
 	// claimsStay says that claims are left to end by themselves.
 	claimsStay atomic.Bool
 
@@ -464,8 +465,7 @@ type loading struct {
 func (f *feed) file() string { return filepath.Join(f.dir, "own.csv") }
 
 func (f *feed) work() {
-	const pace = 250 * time.Millisecond
-	tick := time.NewTicker(pace)
+	tick := time.NewTicker(f.pace)
 	defer tick.Stop()
 	for f.s.ctx.Err() == nil {
 		f.s.still.RLock()
