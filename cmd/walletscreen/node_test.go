@@ -178,5 +178,6 @@ func TestNode(t *testing.T) {
 			t.Fatal(err)
 		}
 		p.sawAll("told of the end")
+		<-s.done // another signal would cut it short
 	})
 }

@@ -33,7 +33,7 @@ import (
 )
 
 var (
-	roundsFlag = flag.Int("rounds", 10, "faults of TestSurvival on a Redis that keeps all; a tenth of that on each of the others")
+	roundsFlag = flag.Int("rounds", 6, "faults of TestSurvival on a Redis that keeps all; a tenth of that on each of the others")
 	seedFlag   = flag.Uint64("seed", 0, "seed of the faults of TestSurvival; 0 takes one from the clock")
 )
 
