@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -33,8 +35,9 @@ import (
 )
 
 var (
-	hostileIdle = flag.Int("hostile.idle", 500, "how many idle connections the hostile clients hold")
-	hostileTime = flag.Duration("hostile.time", time.Second, "how long each kind of hostile client goes on")
+	hostileIdle   = flag.Int("hostile.idle", 500, "how many idle connections the hostile clients hold")
+	hostileTime   = flag.Duration("hostile.time", 500*time.Millisecond, "how long each kind of hostile client goes on")
+	hostileRounds = flag.Int("hostile.rounds", 1, "how many times each kind of hostile client comes and goes")
 )
 
 // foe is one connection of a hostile client, at the level of frames.
@@ -55,6 +58,8 @@ type foes struct {
 	n    atomic.Int64
 	// answered counts what came for calls without a token.
 	answered atomic.Int64
+	// idle counts connections that are open and do nothing.
+	idle atomic.Int64
 }
 
 func (f *foes) dial() (net.Conn, error) {
@@ -125,11 +130,10 @@ func (c *foe) drain() {
 }
 
 // message is a request with the five bytes that gRPC puts in front of it.
-func message(t testing.TB, req proto.Message) []byte {
-	t.Helper()
+func message(req proto.Message) []byte {
 	text, err := proto.Marshal(req)
 	if err != nil {
-		t.Fatal(err)
+		panic(err)
 	}
 	return append(binary.BigEndian.AppendUint32([]byte{0}, uint32(len(text))), text...)
 }
@@ -149,90 +153,33 @@ func peakMemory(t testing.TB, pid int) int {
 	return kb / 1024
 }
 
-// TestHostileClients lets hostile clients of every kind at a server, with a good
-// caller beside them who is to notice little. The figures are logged; what is
-// asserted is that the good caller is answered rightly, that nobody is answered
-// without a token, and that memory stays bounded.
-func TestHostileClients(t *testing.T) {
-	const listedText = "0x098B716B8Aaf21512996dC57EB0615e2383E2f96"
-	good, foeToken := access.NewToken(), access.NewToken()
-	hash := func(token string) access.TokenHash {
-		h, err := access.HashToken(token)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return h
-	}
-	callers := filepath.Join(t.TempDir(), "callers.yaml")
-	text := fmt.Sprintf("callers:\n- {name: good, token_sha256: [{hash: %s}], permissions: [screen]}\n- {name: foe, token_sha256: [{hash: %s}], permissions: [screen]}\n", hash(good), hash(foeToken))
-	if err := os.WriteFile(callers, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	s := serve(t, "--callers", callers, "--max-connections", "20000", "--max-pending", "64", "--send-timeout", "5s")
+// attack is one kind of hostile client.
+type attack struct {
+	name    string
+	clients int
+	// once is one connection's life; it ends when the connection does.
+	once func(ctx context.Context) error
+}
 
-	conn, err := grpc.NewClient(s.addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	goodClient := pb.NewScreeningServiceClient(conn)
-	goodContext := metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer "+good)
-	var refused int
-	// measure is how long the good caller's calls take, at the pace of a person
-	// who screens 500 withdrawals a second.
-	measure := func(t *testing.T, during time.Duration) (p50, p99 time.Duration, calls int) {
-		t.Helper()
-		var took []time.Duration
-		tick := time.NewTicker(2 * time.Millisecond)
-		defer tick.Stop()
-		for end := time.Now().Add(during); time.Now().Before(end); {
-			<-tick.C
-			ctx, cancel := context.WithTimeout(goodContext, 30*time.Second)
-			begin := time.Now()
-			res, err := goodClient.ScreenAddresses(ctx, &pb.ScreenAddressesRequest{Addresses: []string{listedText}})
-			took = append(took, time.Since(begin))
-			cancel()
-			if info := infoOf(err); info != nil && info.Reason == "OVERLOADED" {
-				refused++
-				continue
-			}
-			if err != nil || len(res.Results) != 1 || res.Results[0].Verdict != pb.Verdict_VERDICT_LISTED {
-				t.Fatalf("the good caller: %v, %v", res, err)
-			}
-		}
-		slices.Sort(took)
-		return took[len(took)/2], took[len(took)*99/100], len(took)
-	}
-	f := &foes{addr: s.addr}
+// attacks are all kinds of hostile clients. token is that of a caller.
+func (f *foes) attacks(token string) []attack {
 	screenMethod := pb.ScreeningService_ScreenAddresses_FullMethodName
 	streamMethod := pb.ScreeningService_ScreenAddressStream_FullMethodName
-	one := message(t, &pb.ScreenAddressesRequest{Addresses: []string{listedText}})
-	big := message(t, &pb.ScreenAddressesRequest{Addresses: slices.Repeat([]string{listedText}, 10_000)})
-
-	// Idle connections stay from here to the end.
-	var idle []*foe
-	defer func() {
-		for _, c := range idle {
-			c.Close()
-		}
-	}()
-	p50, p99, calls := measure(t, *hostileTime)
-	t.Logf("%-28s p50 %-10s p99 %-10s %5d calls, peak %d MiB", "alone", p50, p99, calls, peakMemory(t, s.cmd.Process.Pid))
-	for range *hostileIdle {
-		c, err := f.open("", 65535)
-		if err != nil {
-			t.Fatalf("idle connection %d: %v", len(idle), err)
-		}
-		idle = append(idle, c)
-	}
-
-	for _, attack := range []struct {
-		name    string
-		clients int
-		// once is one connection's life; it ends when the connection does.
-		once func(ctx context.Context) error
-	}{
-		{"idle connections", 0, nil},
+	one := message(&pb.ScreenAddressesRequest{Addresses: []string{hostileText}})
+	big := message(&pb.ScreenAddressesRequest{Addresses: slices.Repeat([]string{hostileText}, 10_000)})
+	return []attack{
+		// It opens connections until there are enough, and keeps them.
+		{idleConnections, *hostileIdle, func(ctx context.Context) error {
+			c, err := f.open("", 65535)
+			if err != nil {
+				return err
+			}
+			defer c.Close()
+			f.idle.Add(1)
+			defer f.idle.Add(-1)
+			<-ctx.Done()
+			return nil
+		}},
 		{"slow prefaces", 50, func(ctx context.Context) error {
 			c, err := f.dial()
 			if err != nil {
@@ -248,7 +195,7 @@ func TestHostileClients(t *testing.T) {
 			return nil
 		}},
 		{"slow headers and streams", 50, func(ctx context.Context) error {
-			c, err := f.open(foeToken, 65535)
+			c, err := f.open(token, 65535)
 			if err != nil {
 				return err
 			}
@@ -320,7 +267,7 @@ func TestHostileClients(t *testing.T) {
 			return nil
 		}},
 		{"oversized messages", 4, func(ctx context.Context) error {
-			c, err := f.open(foeToken, 65535)
+			c, err := f.open(token, 65535)
 			if err != nil {
 				return err
 			}
@@ -333,7 +280,7 @@ func TestHostileClients(t *testing.T) {
 			return c.framer.WriteData(id, false, []byte{0, 0xff, 0xff, 0xff, 0xff, 1, 2, 3})
 		}},
 		{"rapid reset", 4, func(ctx context.Context) error {
-			c, err := f.open(foeToken, 65535)
+			c, err := f.open(token, 65535)
 			if err != nil {
 				return err
 			}
@@ -388,7 +335,7 @@ func TestHostileClients(t *testing.T) {
 			return nil
 		}},
 		{"half requests", 20, func(ctx context.Context) error {
-			c, err := f.open(foeToken, 65535)
+			c, err := f.open(token, 65535)
 			if err != nil {
 				return err
 			}
@@ -412,7 +359,7 @@ func TestHostileClients(t *testing.T) {
 			return nil
 		}},
 		{"slow readers", 4, func(ctx context.Context) error {
-			c, err := f.open(foeToken, 0)
+			c, err := f.open(token, 0)
 			if err != nil {
 				return err
 			}
@@ -434,34 +381,207 @@ func TestHostileClients(t *testing.T) {
 			}
 			return nil
 		}},
-	} {
-		t.Run(attack.name, func(t *testing.T) {
-			ctx, cancel := context.WithCancel(t.Context())
-			var wg sync.WaitGroup
-			var lives atomic.Int64
-			for range attack.clients {
-				wg.Go(func() {
-					for ctx.Err() == nil {
-						_ = attack.once(ctx) // that the server ends it is what is expected
-						lives.Add(1)
-						pause(ctx, 5*time.Millisecond)
-					}
-				})
+	}
+}
+
+// hostile is what a process of hostile clients is told, and tells.
+type hostile struct {
+	Addr, Token, Attack string `json:",omitempty"`
+	// Ready is set in the line that is written once the clients are at work.
+	Ready bool `json:",omitempty"`
+	// Lives are the connections that were had, Answered messages that came for calls
+	// without a token.
+	Lives, Answered int64 `json:",omitempty"`
+}
+
+const (
+	hostileVariable = "WALLETSCREEN_TEST_HOSTILE"
+	hostileText     = "0x098B716B8Aaf21512996dC57EB0615e2383E2f96"
+	idleConnections = "idle connections"
+)
+
+// hostileMain is a process of hostile clients, which goes on until its standard
+// input ends.
+func hostileMain(order string) error {
+	var h hostile
+	if err := json.Unmarshal([]byte(order), &h); err != nil {
+		return err
+	}
+	out := json.NewEncoder(os.Stdout)
+	f := &foes{addr: h.Addr}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	all := f.attacks(h.Token)
+	i := slices.IndexFunc(all, func(a attack) bool { return a.name == h.Attack })
+	if i < 0 {
+		return fmt.Errorf("no hostile client is called %q", h.Attack)
+	}
+	var wg sync.WaitGroup
+	var lives atomic.Int64
+	for range all[i].clients {
+		wg.Go(func() {
+			for ctx.Err() == nil {
+				_ = all[i].once(ctx) // that the server ends it is what is expected
+				lives.Add(1)
+				pause(ctx, 5*time.Millisecond)
 			}
-			refused = 0
-			p50, p99, calls := measure(t, *hostileTime)
+		})
+	}
+	for h.Attack == idleConnections && f.idle.Load() < int64(all[i].clients) {
+		pause(ctx, 5*time.Millisecond)
+	}
+	if err := out.Encode(hostile{Ready: true}); err != nil {
+		return err
+	}
+	if _, err := io.Copy(io.Discard, os.Stdin); err != nil {
+		return err
+	}
+	cancel()
+	wg.Wait()
+	return out.Encode(hostile{Lives: lives.Load(), Answered: f.answered.Load()})
+}
+
+// beHostile lets hostile clients at a server, from a process of their own that has
+// what the others leave of the processor, as if they were elsewhere. end ends them.
+func beHostile(t *testing.T, h hostile) (end func() hostile) {
+	t.Helper()
+	order, err := json.Marshal(h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("nice", "-n", "19", self, "-hostile.idle="+strconv.Itoa(*hostileIdle))
+	cmd.Env = append(os.Environ(), hostileVariable+"="+string(order))
+	cmd.Stderr = os.Stderr
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	in := json.NewDecoder(stdout)
+	next := func() (h hostile) {
+		t.Helper()
+		limit := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
+		defer limit.Stop()
+		if err := in.Decode(&h); err != nil {
+			t.Fatalf("hostile clients: %v", err)
+		}
+		return h
+	}
+	if !next().Ready {
+		t.Fatal("the hostile clients are not ready")
+	}
+	return func() hostile {
+		t.Helper()
+		stdin.Close()
+		return next()
+	}
+}
+
+// TestHostileClients lets hostile clients of every kind at a server, with a good
+// caller beside them who is to notice little. The figures are logged, as medians
+// over rounds with and without the hostile clients in turn; what is asserted is that
+// the good caller is answered rightly, that nobody is answered without a token, and
+// that memory stays bounded.
+func TestHostileClients(t *testing.T) {
+	good, foeToken := access.NewToken(), access.NewToken()
+	hash := func(token string) access.TokenHash {
+		h, err := access.HashToken(token)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return h
+	}
+	callers := filepath.Join(t.TempDir(), "callers.yaml")
+	text := fmt.Sprintf("callers:\n- {name: good, token_sha256: [{hash: %s}], permissions: [screen]}\n- {name: foe, token_sha256: [{hash: %s}], permissions: [screen]}\n", hash(good), hash(foeToken))
+	if err := os.WriteFile(callers, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := serve(t, "--callers", callers, "--max-connections", "20000", "--max-pending", "64", "--send-timeout", "5s")
+
+	conn, err := grpc.NewClient(s.addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	goodClient := pb.NewScreeningServiceClient(conn)
+	goodContext := metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer "+good)
+	var refused, calls int
+	// measure is how long the good caller's calls take, at the pace of one who
+	// screens 500 withdrawals a second.
+	measure := func(t *testing.T, during time.Duration) (p50, p99 time.Duration) {
+		t.Helper()
+		var took []time.Duration
+		tick := time.NewTicker(2 * time.Millisecond)
+		defer tick.Stop()
+		for end := time.Now().Add(during); time.Now().Before(end); {
+			<-tick.C
+			ctx, cancel := context.WithTimeout(goodContext, 30*time.Second)
+			begin := time.Now()
+			res, err := goodClient.ScreenAddresses(ctx, &pb.ScreenAddressesRequest{Addresses: []string{hostileText}})
+			took = append(took, time.Since(begin))
 			cancel()
-			waited := make(chan struct{})
-			go func() { wg.Wait(); close(waited) }()
-			select {
-			case <-waited:
-			case <-time.After(patience):
-				t.Error("a hostile client still writes")
+			calls++
+			if info := infoOf(err); info != nil && info.Reason == "OVERLOADED" {
+				refused++
+				continue
 			}
-			if attack.name == "half requests" && refused > 0 {
+			if err != nil || len(res.Results) != 1 || res.Results[0].Verdict != pb.Verdict_VERDICT_LISTED {
+				t.Fatalf("the good caller: %v, %v", res, err)
+			}
+		}
+		slices.Sort(took)
+		return took[len(took)/2], took[len(took)*99/100]
+	}
+	median := func(d []time.Duration) time.Duration {
+		slices.Sort(d)
+		return d[len(d)/2]
+	}
+	compare := func(t *testing.T, kind string) (lives, answered int64) {
+		t.Helper()
+		refused, calls = 0, 0
+		var alone50, alone99, with50, with99 []time.Duration
+		for range *hostileRounds {
+			p50, p99 := measure(t, *hostileTime)
+			alone50, alone99 = append(alone50, p50), append(alone99, p99)
+			end := beHostile(t, hostile{Addr: s.addr, Token: foeToken, Attack: kind})
+			p50, p99 = measure(t, *hostileTime)
+			with50, with99 = append(with50, p50), append(with99, p99)
+			told := end()
+			lives, answered = lives+told.Lives, answered+told.Answered
+		}
+		a50, a99, w50, w99 := median(alone50), median(alone99), median(with50), median(with99)
+		t.Logf("p50 %v alone, %v with them (%.2f); p99 %v, %v (%.2f); %d calls, %d of them refused; peak %d MiB; %d hostile connections",
+			a50, w50, float64(w50)/float64(a50), a99, w99, float64(w99)/float64(a99), calls, refused, peakMemory(t, s.cmd.Process.Pid), lives)
+		return lives, answered
+	}
+	// A first call opens the connection.
+	measure(t, 10*time.Millisecond)
+	for _, a := range (&foes{}).attacks("") {
+		t.Run(a.name, func(t *testing.T) {
+			lives, answered := compare(t, a.name)
+			if lives == 0 {
+				t.Error("no hostile client had a connection")
+			}
+			if answered > 0 {
+				t.Errorf("%d messages came for calls without a token", answered)
+			}
+			if a.name == "half requests" && refused > 0 {
 				t.Errorf("%d of %d calls of the good caller were refused for what another holds", refused, calls)
 			}
-			t.Logf("%-28s p50 %-10s p99 %-10s %5d calls, %d of them refused, peak %d MiB, %d connections", attack.name, p50, p99, calls, refused, peakMemory(t, s.cmd.Process.Pid), lives.Load())
 		})
 	}
 	// With the hostile clients gone nobody is refused any more.
@@ -470,9 +590,6 @@ func TestHostileClients(t *testing.T) {
 		measure(t, 100*time.Millisecond)
 		return refused == 0
 	})
-	if n := f.answered.Load(); n > 0 {
-		t.Errorf("%d messages came for calls without a token", n)
-	}
 	bound := 700 + *hostileIdle/10
 	if underRace {
 		bound *= 4

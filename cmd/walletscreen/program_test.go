@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -43,6 +44,14 @@ var (
 )
 
 func TestMain(m *testing.M) {
+	if order := os.Getenv(hostileVariable); order != "" {
+		flag.Parse()
+		if err := hostileMain(order); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	code := m.Run()
 	for _, b := range []*build{&built, &builtPlain} {
 		if b.dir != "" {
