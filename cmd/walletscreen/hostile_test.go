@@ -167,6 +167,11 @@ func (f *foes) attacks(token string) []attack {
 	streamMethod := pb.ScreeningService_ScreenAddressStream_FullMethodName
 	one := message(&pb.ScreenAddressesRequest{Addresses: []string{hostileText}})
 	big := message(&pb.ScreenAddressesRequest{Addresses: slices.Repeat([]string{hostileText}, 10_000)})
+	unlisted := make([]string, 10_000)
+	for i := range unlisted {
+		unlisted[i] = fmt.Sprintf("0x%040x", i)
+	}
+	large := message(&pb.ScreenAddressesRequest{Addresses: unlisted})
 	return []attack{
 		// It opens connections until there are enough, and keeps them.
 		{idleConnections, *hostileIdle, func(ctx context.Context) error {
@@ -381,6 +386,29 @@ func (f *foes) attacks(token string) []attack {
 			}
 			return nil
 		}},
+		{"large batches", 4, func(ctx context.Context) error {
+			c, err := f.open(token, 1<<30)
+			if err != nil {
+				return err
+			}
+			defer c.Close()
+			go c.drain()
+			for ctx.Err() == nil {
+				id, err := c.begin(screenMethod)
+				if err != nil {
+					return err
+				}
+				for rest := large; len(rest) > 0; {
+					n := min(len(rest), 16<<10)
+					if err := c.framer.WriteData(id, n == len(rest), rest[:n]); err != nil {
+						return err
+					}
+					rest = rest[n:]
+				}
+				pause(ctx, 10*time.Millisecond)
+			}
+			return nil
+		}},
 	}
 }
 
@@ -453,7 +481,7 @@ func beHostile(t *testing.T, h hostile) (end func() hostile) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command("nice", "-n", "19", self, "-hostile.idle="+strconv.Itoa(*hostileIdle))
+	cmd := exec.Command("chrt", "--idle", "0", self, "-hostile.idle="+strconv.Itoa(*hostileIdle))
 	cmd.Env = append(os.Environ(), hostileVariable+"="+string(order))
 	cmd.Stderr = os.Stderr
 	stdin, err := cmd.StdinPipe()
