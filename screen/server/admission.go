@@ -69,9 +69,11 @@ type admission struct {
 	recovered func(method string, err *error)
 	methods   map[string]method // set before the first call
 
-	calls   atomic.Int64
-	refused *prometheus.CounterVec
-	cut     *prometheus.CounterVec
+	calls      atomic.Int64
+	unanswered atomic.Int64 // bytes of requests that arrived as a whole
+	shares     sync.Map     // of callers, by name: *share
+	refused    *prometheus.CounterVec
+	cut        *prometheus.CounterVec
 
 	lastLog atomic.Int64 // when a refusal was last logged, Unix nanoseconds
 
@@ -119,6 +121,7 @@ type call struct {
 	caller    *access.Caller
 	changed   atomic.Pointer[access.Caller] // of streams: the caller as the file has it now
 	conn      *connection                   // nil without limits on connections
+	share     *share                        // nil if anyone may make the call
 
 	refusal error                   // if it is only made to be refused
 	cancel  context.CancelCauseFunc // of streams: gRPC ends it with CANCELLED
@@ -166,6 +169,7 @@ func (a *admission) admit(ctx context.Context, info *tap.Info) (_ context.Contex
 		return a.refuse(c, a.unauthorized(ctx, err))
 	}
 	if m.need != access.Anyone {
+		c.share = a.shareOf(c)
 		if err := a.room(c); err != nil {
 			return a.refuse(c, err)
 		}
@@ -237,12 +241,45 @@ func (a *admission) room(c *call) error {
 	switch {
 	case calls >= limit:
 		return a.refusedFor(c.caller.Name, overloaded, "too many calls are in progress")
-	case calls >= limit-limit/5 && c.conn != nil && c.conn.progress.Load() >= int64(max(1, a.limits.Streams/10)):
-		return a.refusedFor(c.caller.Name, overloaded, "too many calls are in progress, and many of them on this connection")
+	case calls >= limit-limit/5 && c.share.calls.Load() >= max(1, limit/10):
+		return a.refusedFor(c.caller.Name, overloaded, "too many calls are in progress, and many of them are this caller's")
 	case a.all.overSent():
 		return a.refusedFor(c.caller.Name, overloaded, "too many responses wait to be taken")
 	}
 	return a.taken(c)
+}
+
+// shareOf returns the share of who makes a call.
+func (a *admission) shareOf(c *call) *share {
+	if c.caller.Name == access.Anonymous && c.conn != nil {
+		return &c.conn.host.share
+	}
+	if s, ok := a.shares.Load(c.caller.Name); ok {
+		return s.(*share)
+	}
+	s, _ := a.shares.LoadOrStore(c.caller.Name, new(share))
+	return s.(*share)
+}
+
+// hold takes a request that arrived as a whole on the account, until answered.
+func (a *admission) hold(c *call, size int64) error {
+	if c.share == nil {
+		return nil
+	}
+	all, own, limit := a.unanswered.Add(size), c.share.unanswered.Add(size), a.limits.Pending
+	if all > limit || all > limit-limit/5 && own > limit/10 {
+		a.answered(c, size)
+		return a.refusedFor(c.caller.Name, pb.ErrorReason_ERROR_REASON_OVERLOADED, "too many requests wait to be answered")
+	}
+	return nil
+}
+
+// answered undoes hold.
+func (a *admission) answered(c *call, size int64) {
+	if c.share != nil {
+		a.unanswered.Add(-size)
+		c.share.unanswered.Add(-size)
+	}
 }
 
 // taken checks that the client takes its responses.
@@ -269,16 +306,17 @@ func (c *call) arrive() bool {
 	return c.forget()
 }
 
-// arrived notes that the next request of the call has arrived as a whole.
-func (c *call) arrived(req any) {
-	if c.conn == nil {
-		return
-	}
-	size := 1
+// arrived notes that the next request of the call has arrived as a whole, and
+// returns its size in bytes.
+func (c *call) arrived(req any) int64 {
+	size := int64(1)
 	if m, ok := req.(proto.Message); ok {
-		size += proto.Size(m)
+		size += int64(proto.Size(m))
 	}
-	c.conn.arrived(int64(size))
+	if c.conn != nil {
+		c.conn.arrived(size)
+	}
+	return size
 }
 
 // over undoes begin.
@@ -298,9 +336,7 @@ func (a *admission) count(c *call, n int64) {
 		return
 	}
 	a.calls.Add(n)
-	if c.conn != nil {
-		c.conn.progress.Add(n)
-	}
+	c.share.calls.Add(n)
 }
 
 // charge takes the addresses of a request from the quota of its caller. What the
@@ -346,7 +382,11 @@ func (a *admission) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo,
 		return nil, errLate
 	}
 	defer a.over(c, true)
-	c.arrived(req)
+	size := c.arrived(req)
+	if err := a.hold(c, size); err != nil {
+		return nil, err
+	}
+	defer a.answered(c, size)
 	if c.method.need != access.Anyone {
 		if err := a.taken(c); err != nil {
 			return nil, err
@@ -389,7 +429,9 @@ func (a *admission) stream(srv any, stream grpc.ServerStream, _ *grpc.StreamServ
 		// gRPC's RecvMsg would end the stream with CANCELLED.
 		c.end(nil)
 	}()
-	err := next(srv, &bounded{stream, c, ctx})
+	b := &bounded{ServerStream: stream, call: c, ctx: ctx}
+	defer b.release()
+	err := next(srv, b)
 	if cause := context.Cause(ctx); cause != nil && status.Code(cause) != codes.Unknown {
 		return cause // why it was ended, not that it was
 	}
@@ -401,6 +443,46 @@ type bounded struct {
 	grpc.ServerStream
 	call *call
 	ctx  context.Context
+
+	mu       sync.Mutex
+	held     []int64 // the sizes of requests that are not answered yet
+	released bool
+}
+
+// hold takes a request on the account until the next response is sent.
+func (s *bounded) hold(size int64) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.released {
+		return nil
+	}
+	if err := s.call.admission.hold(s.call, size); err != nil {
+		return err
+	}
+	s.held = append(s.held, size)
+	return nil
+}
+
+// answered takes the oldest request off the account. Of a stream that answers one
+// request with many responses, the first does.
+func (s *bounded) answered() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.held) > 0 {
+		s.call.admission.answered(s.call, s.held[0])
+		s.held = s.held[1:]
+	}
+}
+
+// release takes all off the account at the end of the stream.
+func (s *bounded) release() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.released = true
+	for _, size := range s.held {
+		s.call.admission.answered(s.call, size)
+	}
+	s.held = nil
 }
 
 // Context ends when the stream does, or is to end.
@@ -452,12 +534,15 @@ func (s *bounded) RecvMsg(m any) error {
 		return err
 	}
 	arrived = true
-	c.arrived(m)
+	if err := s.hold(c.arrived(m)); err != nil {
+		return err
+	}
 	return c.admission.charge(c, m)
 }
 
 // SendMsg sends a response and keeps account of it.
 func (s *bounded) SendMsg(m any) error {
+	defer s.answered()
 	if s.call.conn == nil {
 		return s.ServerStream.SendMsg(m)
 	}
@@ -511,7 +596,7 @@ type holdingCollector struct{ a *admission }
 var (
 	connectionsDesc = prometheus.NewDesc("walletscreen_connections", "Connections that are open.", nil, nil)
 	callsDesc       = prometheus.NewDesc("walletscreen_calls", "Calls in progress, health checks left out.", nil, nil)
-	pendingDesc     = prometheus.NewDesc("walletscreen_pending_bytes", "Bytes of requests that have not arrived as a whole, and of responses that wait for clients.", []string{"direction"}, nil)
+	pendingDesc     = prometheus.NewDesc("walletscreen_pending_bytes", "Bytes of requests that have not arrived as a whole, of requests that are not answered yet, and of responses that wait for clients.", []string{"direction"}, nil)
 )
 
 // Describe is prometheus.Collector's.
@@ -532,5 +617,6 @@ func (h *holdingCollector) Collect(ch chan<- prometheus.Metric) {
 	gauge(connectionsDesc, float64(open))
 	gauge(callsDesc, float64(h.a.calls.Load()))
 	gauge(pendingDesc, float64(h.a.all.received.Load()), "requests")
+	gauge(pendingDesc, float64(h.a.unanswered.Load()), "unanswered")
 	gauge(pendingDesc, float64(h.a.all.sending.Load()), "responses")
 }

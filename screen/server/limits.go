@@ -11,7 +11,10 @@ import (
 
 	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/peer"
+	"google.golang.org/protobuf/proto"
 
+	pb "walletscreen/proto/walletscreen/v1"
+	"walletscreen/screen/pace"
 	"walletscreen/screen/wire"
 )
 
@@ -26,13 +29,15 @@ type Limits struct {
 	Streams int
 	// Calls are in progress at a time, those to health checks left out: 5,000. More
 	// are refused at once with UNAVAILABLE and OVERLOADED. The last fifth is for
-	// connections with less than a tenth of Streams in progress.
+	// those who have less than a tenth of Calls in progress: a caller is counted by
+	// its name, who shows no credentials by remote address.
 	Calls int
-	// Pending bounds the bytes of requests that have not arrived as a whole, and
-	// those of responses that clients have not taken yet, each, over all
-	// connections: 256 MiB. Before requests reach it, and once responses are past
-	// it, the connections that hold most are closed; calls are refused as by Calls
-	// while responses are. A quarter of it may wait for one client.
+	// Pending bounds the bytes of requests that have not arrived as a whole, those
+	// of requests that are not answered yet, and those of responses that clients
+	// have not taken yet, each, over all connections: 256 MiB. Before half requests
+	// reach it, and once responses are past it, the connections that hold most are
+	// closed; calls are refused as by Calls while responses are, or whole requests
+	// would be. A quarter of it may wait for one client.
 	Pending int64
 	// Handshake is how long a new connection may take to speak TLS and HTTP/2: 10 s.
 	Handshake time.Duration
@@ -95,11 +100,24 @@ type connections struct {
 
 	mu      sync.Mutex
 	open    map[*connection]struct{}
-	perHost map[string]int
+	perHost map[string]*remoteHost
+}
+
+// remoteHost is a remote address, and what all its connections have.
+type remoteHost struct {
+	name        string
+	connections int
+	share       share // of those of its calls that showed no credentials
+}
+
+// share is what one client has of what all have together.
+type share struct {
+	calls      atomic.Int64 // in progress, health checks left out
+	unanswered atomic.Int64 // bytes of requests that arrived as a whole
 }
 
 func newConnections(limits Limits, count func(why string)) *connections {
-	return &connections{limits: limits, count: count, over: make(chan struct{}, 1), open: map[*connection]struct{}{}, perHost: map[string]int{}}
+	return &connections{limits: limits, count: count, over: make(chan struct{}, 1), open: map[*connection]struct{}{}, perHost: map[string]*remoteHost{}}
 }
 
 // Listener bounds the connections of a listener by the server's limits. A server
@@ -128,22 +146,26 @@ func (l *listener) Accept() (net.Conn, error) {
 }
 
 func (a *connections) add(conn net.Conn) (*connection, string) {
-	host := conn.RemoteAddr().String()
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		host = h
+	name := conn.RemoteAddr().String()
+	if h, _, err := net.SplitHostPort(name); err == nil {
+		name = h
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	host := a.perHost[name]
 	switch {
 	case len(a.open) >= a.limits.Connections:
 		return nil, "connections"
-	case a.perHost[host] >= a.limits.ConnectionsPerHost:
+	case host == nil:
+		host = &remoteHost{name: name}
+	case host.connections >= a.limits.ConnectionsPerHost:
 		return nil, "connections-per-host"
 	}
 	c := &connection{Conn: conn, all: a, host: host}
 	c.remote = remote{conn.RemoteAddr(), c}
 	a.open[c] = struct{}{}
-	a.perHost[host]++
+	a.perHost[name] = host
+	host.connections++
 	return c, ""
 }
 
@@ -151,7 +173,7 @@ func (a *connections) add(conn net.Conn) (*connection, string) {
 type connection struct {
 	net.Conn
 	all    *connections
-	host   string
+	host   *remoteHost
 	remote remote
 
 	writing   atomic.Int64 // since when a write lasts, in Unix nanoseconds; 0 for none
@@ -160,7 +182,6 @@ type connection struct {
 	read      atomic.Int64 // bytes that came
 	used      atomic.Int64 // of read, what belongs to requests that arrived
 	calls     atomic.Int64 // that were ever begun or refused
-	progress  atomic.Int64 // calls in progress, health checks left out
 	wasted    atomic.Int64 // of these, those refused for their credentials, or given up before their request was there
 
 	mu      sync.Mutex
@@ -209,8 +230,8 @@ func (c *connection) Close() error {
 	}
 	c.all.mu.Lock()
 	delete(c.all.open, c)
-	if c.all.perHost[c.host]--; c.all.perHost[c.host] == 0 {
-		delete(c.all.perHost, c.host)
+	if c.host.connections--; c.host.connections == 0 {
+		delete(c.all.perHost, c.host.name)
 	}
 	c.all.mu.Unlock()
 	return c.Conn.Close()
@@ -403,6 +424,7 @@ func plain(m any) any {
 type codec struct {
 	wire.Codec
 	recovered func(method string, err *error)
+	turns     turns
 }
 
 // Unmarshal decodes a message.
@@ -418,7 +440,7 @@ func (c codec) Marshal(v any) (_ mem.BufferSlice, err error) {
 	if !ok {
 		return c.Codec.Marshal(v)
 	}
-	data, err := c.Codec.Marshal(o.message)
+	data, err := c.encode(o.message)
 	// Below that size gRPC does not tell when a message has left; the number of
 	// streams bounds those.
 	if n := data.Len(); err == nil && len(data) == 1 && !mem.IsBelowBufferPoolingThreshold(n) {
@@ -426,6 +448,44 @@ func (c codec) Marshal(v any) (_ mem.BufferSlice, err error) {
 		return mem.BufferSlice{mem.NewBuffer(&text, o.conn.send(data, n))}, nil
 	}
 	return data, err
+}
+
+// encode encodes a response, a large one in turn and a part at a time.
+func (c codec) encode(m any) (mem.BufferSlice, error) {
+	res, ok := m.(*pb.ScreenAddressesResponse)
+	if !ok || !manyMatches(res) {
+		return c.Codec.Marshal(m)
+	}
+	if err := c.turns.take(context.Background()); err != nil { // it is never long
+		return nil, err
+	}
+	defer c.turns.leave()
+	var rest pace.Pace
+	text := make([]byte, 0, proto.Size(res.Results[0])*len(res.Results)) // as good a guess as any
+	for part := range slices.Chunk(res.Results, largeBatch) {
+		var err error
+		if text, err = (proto.MarshalOptions{}).MarshalAppend(text, &pb.ScreenAddressesResponse{Results: part}); err != nil {
+			return nil, err
+		}
+		c.turns.step(&rest)
+	}
+	// Messages that follow each other are one, with the results of all.
+	text, err := proto.MarshalOptions{}.MarshalAppend(text, &pb.ScreenAddressesResponse{
+		Snapshot: res.Snapshot, ScreenedAt: res.ScreenedAt, ValidUntil: res.ValidUntil, Receipt: res.Receipt,
+		Notices: res.Notices, Lists: res.Lists, RequestId: res.RequestId,
+	})
+	return mem.BufferSlice{mem.SliceBuffer(text)}, err
+}
+
+// manyMatches reports whether an answer is large.
+func manyMatches(res *pb.ScreenAddressesResponse) bool {
+	n := 0
+	for _, r := range res.Results {
+		if len(r.Matches) > 0 {
+			n++
+		}
+	}
+	return n > largeBatch
 }
 
 // sent is a response that waits until the client takes it, in the shape of the

@@ -18,10 +18,13 @@ import (
 	"golang.org/x/net/http2/hpack"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/mem"
 	reflectionpb "google.golang.org/grpc/reflection/grpc_reflection_v1"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/emptypb"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	pb "walletscreen/proto/walletscreen/v1"
 )
@@ -146,14 +149,17 @@ func TestLargestOfHalfRequestsIsCut(t *testing.T) {
 	}
 }
 
-// Calls that one connection leaves open do not take the last room from others.
+// Calls that one caller leaves open, over however many connections, do not take the
+// last room from others.
 func TestLastCallsAreForOthers(t *testing.T) {
-	g := guard(t, Limits{Calls: 10, Streams: 20}, map[string]string{"a": "permissions: [screen]", "foe": "permissions: [screen]"}, nil)
-	foe := g.frames(t)
-	for range 20 {
-		foe.begin(t, g.tokens["foe"], 10)
+	g := guard(t, Limits{Calls: 10, Streams: 20}, map[string]string{"a": "permissions: [screen]", "b": "permissions: [screen]", "foe": "permissions: [screen]"}, nil)
+	for range 10 {
+		foe := g.frames(t)
+		for range 2 {
+			foe.begin(t, g.tokens["foe"], 10)
+		}
 	}
-	await(t, "the connection has what it may", func() bool { return g.server.admission.calls.Load() >= 8 })
+	await(t, "the caller has what it may", func() bool { return g.server.admission.calls.Load() >= 8 })
 	c := pb.NewScreeningServiceClient(g.dial())
 	for range 10 {
 		if _, err := c.ScreenAddresses(g.as(t, "a"), &pb.ScreenAddressesRequest{Addresses: []string{evm}}); err != nil {
@@ -163,14 +169,183 @@ func TestLastCallsAreForOthers(t *testing.T) {
 	if n := g.server.admission.calls.Load(); n != 8 {
 		t.Errorf("%d calls are in progress, want 8", n)
 	}
-	// A connection with little in progress may take the last ones, and no more.
-	for range 2 {
+	// Callers with little in progress may take the last ones, and no more.
+	for _, caller := range []string{"a", "a", "b"} {
 		more := g.frames(t)
-		more.begin(t, g.tokens["a"], 10)
+		more.begin(t, g.tokens[caller], 10)
 	}
 	await(t, "there is no room", func() bool { return g.server.admission.calls.Load() == 10 })
 	_, err := c.ScreenAddresses(g.as(t, "a"), &pb.ScreenAddressesRequest{Addresses: []string{evm}})
 	wantFailure(t, err, codes.Unavailable, pb.ErrorReason_ERROR_REASON_OVERLOADED, time.Second, nil)
+}
+
+// Who shows no credentials is counted by where the calls come from.
+func TestLastCallsAreForOtherHosts(t *testing.T) {
+	s := New(Config{Limits: Limits{Calls: 10}})
+	if err := s.Swap(State{Snapshot: published(t)}); err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := s.GRPC()
+	defer server.Stop()
+	go server.Serve(s.Listener(l))
+	client := func(from string) pb.ScreeningServiceClient {
+		d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
+		conn, err := grpc.NewClient(l.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()),
+			grpc.WithContextDialer(func(ctx context.Context, addr string) (net.Conn, error) { return d.DialContext(ctx, "tcp", addr) }))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conn.Close() })
+		return pb.NewScreeningServiceClient(conn)
+	}
+	for range 4 {
+		foe := client("127.0.0.2")
+		for range 3 {
+			if _, err := foe.ScreenAddressStream(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	await(t, "the host has what it may", func() bool { return s.admission.calls.Load() == 8 })
+	_, err = client("127.0.0.2").ScreenAddresses(t.Context(), &pb.ScreenAddressesRequest{Addresses: []string{evm}})
+	wantFailure(t, err, codes.Unavailable, pb.ErrorReason_ERROR_REASON_OVERLOADED, time.Second, nil)
+	if _, err := client("127.0.0.3").ScreenAddresses(t.Context(), &pb.ScreenAddressesRequest{Addresses: []string{evm}}); err != nil {
+		t.Errorf("another host: %v", err)
+	}
+}
+
+// Large batches wait their turn beside small ones, and no more of them than there
+// is room for; the last room is for those who have little.
+func TestLargeBatchesTakeTurns(t *testing.T) {
+	g := guard(t, Limits{Pending: 1 << 20}, map[string]string{"a": "permissions: [screen]", "foe": "permissions: [screen]"}, nil)
+	a, turns := g.server.admission, g.server.turns
+	for range cap(turns) {
+		turns <- struct{}{}
+	}
+	large := &pb.ScreenAddressesRequest{Addresses: slices.Repeat([]string{"0x00000000000000000000000000000000000000aa"}, 2000)}
+	small := &pb.ScreenAddressesRequest{Addresses: slices.Repeat([]string{evm}, largeBatch)}
+	size := int64(1 + proto.Size(large))
+	foe, c := pb.NewScreeningServiceClient(g.dial()), pb.NewScreeningServiceClient(g.dial())
+	room := (a.limits.Pending - a.limits.Pending/5) / size
+	results := make(chan error, 100)
+	ask := func(c pb.ScreeningServiceClient, caller string) {
+		ctx := g.as(t, caller)
+		go func() {
+			res, err := c.ScreenAddresses(ctx, large)
+			if err == nil && len(res.Results) != len(large.Addresses) {
+				err = errors.New("not every address is answered")
+			}
+			results <- err
+		}()
+	}
+	for range room {
+		ask(foe, "foe")
+	}
+	await(t, "there is no more room for who has most", func() bool { return a.unanswered.Load() == room*size })
+	_, err := foe.ScreenAddresses(g.as(t, "foe"), large)
+	wantFailure(t, err, codes.Unavailable, pb.ErrorReason_ERROR_REASON_OVERLOADED, time.Second, nil)
+	stream, err := foe.ScreenAddressStream(g.as(t, "foe"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	send(t, stream, large)
+	_, err = stream.Recv()
+	wantFailure(t, err, codes.Unavailable, pb.ErrorReason_ERROR_REASON_OVERLOADED, time.Second, nil)
+	// Another caller gets in, and one with few addresses is answered at once.
+	ask(c, "a")
+	await(t, "another caller waits, too", func() bool { return a.unanswered.Load() == (room+1)*size })
+	if _, err := c.ScreenAddresses(g.as(t, "a"), small); err != nil {
+		t.Errorf("a small batch: %v", err)
+	}
+	// Who gives up gives back.
+	ctx, cancel := context.WithTimeout(g.as(t, "a"), 50*time.Millisecond)
+	defer cancel()
+	if _, err := c.ScreenAddresses(ctx, &pb.ScreenAddressesRequest{Addresses: large.Addresses[:largeBatch+1]}); status.Code(err) != codes.DeadlineExceeded {
+		t.Errorf("a large batch that waits too long: %v, want DEADLINE_EXCEEDED", err)
+	}
+	await(t, "what it held is given back", func() bool { return a.unanswered.Load() == (room+1)*size })
+	for range cap(turns) {
+		turns.leave()
+	}
+	for range room + 1 {
+		if err := <-results; err != nil {
+			t.Error(err)
+		}
+	}
+	await(t, "nothing is held", func() bool { return a.unanswered.Load() == 0 && len(turns) == 0 })
+}
+
+// A stream holds the requests that are not answered yet, and nothing at its end.
+func TestStreamHoldsWhatIsNotAnswered(t *testing.T) {
+	g := guard(t, Limits{}, map[string]string{"a": "permissions: [screen]"}, nil)
+	a, turns := g.server.admission, g.server.turns
+	for range cap(turns) {
+		turns <- struct{}{}
+	}
+	large := &pb.ScreenAddressesRequest{Addresses: slices.Repeat([]string{evm}, 1000)}
+	size := int64(1 + proto.Size(large))
+	ctx, cancel := context.WithCancel(g.as(t, "a"))
+	defer cancel()
+	stream, err := pb.NewScreeningServiceClient(g.dial()).ScreenAddressStream(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	send(t, stream, large)
+	send(t, stream, large)
+	await(t, "both requests are held", func() bool { return a.unanswered.Load() == 2*size })
+	for range cap(turns) {
+		turns.leave()
+	}
+	receiveOne(t, stream)
+	receiveOne(t, stream)
+	await(t, "answered requests are not held", func() bool { return a.unanswered.Load() == 0 })
+	for range cap(turns) {
+		turns <- struct{}{}
+	}
+	send(t, stream, large)
+	await(t, "the next is", func() bool { return a.unanswered.Load() == size })
+	cancel()
+	await(t, "the end of the stream gives it back", func() bool { return a.unanswered.Load() == 0 })
+	for range cap(turns) {
+		turns.leave()
+	}
+}
+
+// An answer that is encoded a part at a time is as any other.
+func TestLargeAnswerIsEncodedWhole(t *testing.T) {
+	res := &pb.ScreenAddressesResponse{
+		Snapshot: &pb.SnapshotRef{Sequence: 7}, ScreenedAt: timestamppb.Now(), ValidUntil: timestamppb.Now(), Receipt: &pb.Receipt{KeyId: "k"},
+		Notices: []*pb.Notice{{ListId: "l"}}, Lists: []*pb.ListFreshness{{ListId: "l"}}, RequestId: "r",
+	}
+	// Every field is set, so that one that is added is not forgotten.
+	for i := range 3*largeBatch + 5 {
+		res.Results = append(res.Results, &pb.ScreenResult{Verdict: pb.Verdict_VERDICT_LISTED, Matches: []*pb.Match{{Listing: &pb.Listing{PartyUid: strconv.Itoa(i)}}}})
+	}
+	fields := res.ProtoReflect().Descriptor().Fields()
+	for i := range fields.Len() {
+		if !res.ProtoReflect().Has(fields.Get(i)) {
+			t.Errorf("%s is not set", fields.Get(i).Name())
+		}
+	}
+	c := codec{recovered: New(Config{}).recovered, turns: newTurns()}
+	data, err := c.encode(res)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := proto.MarshalOptions{}.Marshal(res)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(data.Materialize(), want) {
+		t.Errorf("%d bytes, want %d, and the same", data.Len(), len(want))
+	}
+	if len(c.turns) != 0 {
+		t.Error("the turn was not given back")
+	}
 }
 
 // Responses that nobody takes: past a quarter of the limit a connection gets no
@@ -303,7 +478,7 @@ func TestReflectionEndsWithTheServer(t *testing.T) {
 
 // A defect in reading or writing a message is one call's, not the server's.
 func TestCodecRecovers(t *testing.T) {
-	c := codec{recovered: New(Config{}).recovered}
+	c := codec{recovered: New(Config{}).recovered, turns: newTurns()}
 	if err := c.Unmarshal(mem.BufferSlice{mem.SliceBuffer{8, 1}}, (*pb.ScreenAddressesRequest)(nil)); status.Code(err) != codes.Internal {
 		t.Errorf("decoding: %v, want INTERNAL", err)
 	}

@@ -108,6 +108,7 @@ func TestMetrics(t *testing.T) {
 		"walletscreen_connections":                                                                 1,
 		"walletscreen_calls":                                                                       0,
 		"walletscreen_pending_bytes{direction=requests}":                                           0,
+		"walletscreen_pending_bytes{direction=unanswered}":                                         0,
 		"walletscreen_pending_bytes{direction=responses}":                                          0,
 		"walletscreen_changes_computed_total":                                                      0,
 		"walletscreen_slow_consumers_total":                                                        0,

@@ -12,6 +12,7 @@ import (
 	pb "walletscreen/proto/walletscreen/v1"
 	"walletscreen/screen"
 	"walletscreen/screen/address"
+	"walletscreen/screen/pace"
 )
 
 // ScreenAddresses answers as the contract says.
@@ -28,7 +29,13 @@ func (s *Server) screen(ctx context.Context, req *pb.ScreenAddressesRequest) (*p
 	if err != nil {
 		return nil, err
 	}
-	return s.answer(sv, req, query, s.cfg.Now()), nil // pick may have waited
+	if len(req.Addresses) > largeBatch {
+		if err := s.turns.take(ctx); err != nil {
+			return nil, err
+		}
+		defer s.turns.leave()
+	}
+	return s.answer(sv, req, query, s.cfg.Now()), nil // pick and take may have waited
 }
 
 // answer answers a request from a state.
@@ -38,7 +45,7 @@ func (s *Server) answer(sv *served, req *pb.ScreenAddressesRequest, query screen
 		Snapshot:   sv.ref,
 		ScreenedAt: timestamppb.New(now),
 		RequestId:  req.RequestId,
-		Results:    results(sv.Snapshot, in.screener, req.Addresses, query.AsOf),
+		Results:    s.results(sv.Snapshot, in.screener, req.Addresses, query.AsOf),
 	}
 	res.Lists, res.Notices, res.ValidUntil = in.freshness()
 	return res
@@ -188,18 +195,28 @@ func (s *Server) wait(ctx context.Context, sequence uint64) *served {
 	}
 }
 
-// results screens every address. Results that say only that nothing was found
-// share one allocation.
-func results(snapshot *screen.Snapshot, screener *screen.Screener, addresses []string, asOf screen.Date) []*pb.ScreenResult {
+// results screens every address. Results share one allocation, and those that match
+// the same listing one description of it.
+func (s *Server) results(snapshot *screen.Snapshot, screener *screen.Screener, addresses []string, asOf screen.Date) []*pb.ScreenResult {
 	messages := make([]pb.ScreenResult, len(addresses))
 	out := make([]*pb.ScreenResult, len(addresses))
 	var r screen.Result
+	var rest pace.Pace
+	described := map[*screen.Listing]*pb.Listing{}
 	for i, text := range addresses {
+		if i%32 == 31 && len(addresses) > largeBatch {
+			s.turns.step(&rest)
+		}
 		screener.Screen(text, &r)
 		m := &messages[i]
 		m.Verdict, m.Reason, m.Warnings = pb.Verdict(r.Verdict), pb.Reason(r.Reason), warnings(r.Warnings)
 		for _, match := range r.Matches {
-			m.Matches = append(m.Matches, &pb.Match{Basis: pb.Basis(match.Basis), Listing: listing(snapshot, match.Listing, asOf)})
+			l := described[match.Listing]
+			if l == nil {
+				l = listing(snapshot, match.Listing, asOf)
+				described[match.Listing] = l
+			}
+			m.Matches = append(m.Matches, &pb.Match{Basis: pb.Basis(match.Basis), Listing: l})
 		}
 		out[i] = m
 	}

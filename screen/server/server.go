@@ -118,6 +118,7 @@ type Server struct {
 
 	current atomic.Pointer[served]
 	shelf   *shelf
+	turns   turns
 	watched *watched
 
 	mu       sync.Mutex    // guards what follows
@@ -177,6 +178,7 @@ func New(cfg Config) *Server {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	s := &Server{cfg: cfg, health: health.NewServer(), swapped: make(chan struct{}), why: noSnapshot, patience: streamPatience}
+	s.turns = newTurns()
 	s.shelf, s.watched = newShelf(s), newWatched(s, cfg.Metrics)
 	s.ending, s.endStream = context.WithCancel(context.Background())
 	// A new health server says SERVING. "" is liveness and stays so.
@@ -423,7 +425,7 @@ func (s *Server) stopped() bool { return s.ending.Err() != nil }
 func (s *Server) GRPC(opts ...grpc.ServerOption) *grpc.Server {
 	limits := s.admission.limits
 	opts = append([]grpc.ServerOption{
-		grpc.ForceServerCodecV2(codec{recovered: s.recovered}),
+		grpc.ForceServerCodecV2(codec{recovered: s.recovered, turns: s.turns}),
 		grpc.MaxRecvMsgSize(maxMessage),
 		grpc.MaxConcurrentStreams(uint32(limits.Streams)),
 		grpc.MaxHeaderListSize(maxHeader),
