@@ -3,6 +3,7 @@ package main_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -15,6 +16,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -173,6 +175,13 @@ func (f *foes) attacks(token string) []attack {
 	}
 	large := message(&pb.ScreenAddressesRequest{Addresses: unlisted})
 	return []attack{
+		// What a busy machine does to the good caller, to hold the others against.
+		{busyProcessors, runtime.NumCPU(), func(ctx context.Context) error {
+			for ctx.Err() == nil {
+				sha256.Sum256(large)
+			}
+			return nil
+		}},
 		// It opens connections until there are enough, and keeps them.
 		{idleConnections, *hostileIdle, func(ctx context.Context) error {
 			c, err := f.open("", 65535)
@@ -426,6 +435,7 @@ const (
 	hostileVariable = "WALLETSCREEN_TEST_HOSTILE"
 	hostileText     = "0x098B716B8Aaf21512996dC57EB0615e2383E2f96"
 	idleConnections = "idle connections"
+	busyProcessors  = "busy processors, no connection"
 )
 
 // hostileMain is a process of hostile clients, which goes on until its standard
@@ -481,7 +491,11 @@ func beHostile(t *testing.T, h hostile) (end func() hostile) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command("chrt", "--idle", "0", self, "-hostile.idle="+strconv.Itoa(*hostileIdle))
+	args := []string{self, "-hostile.idle=" + strconv.Itoa(*hostileIdle)}
+	if h.Attack != busyProcessors {
+		args = append([]string{"chrt", "--idle", "0"}, args...)
+	}
+	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Env = append(os.Environ(), hostileVariable+"="+string(order))
 	cmd.Stderr = os.Stderr
 	stdin, err := cmd.StdinPipe()

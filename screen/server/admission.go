@@ -249,6 +249,14 @@ func (a *admission) room(c *call) error {
 	return a.taken(c)
 }
 
+// shareOf returns the share of who makes the call of a context, nil outside of one.
+func shareOf(ctx context.Context) *share {
+	if c, ok := ctx.Value(callKey{}).(*call); ok {
+		return c.share
+	}
+	return nil
+}
+
 // shareOf returns the share of who makes a call.
 func (a *admission) shareOf(c *call) *share {
 	if c.caller.Name == access.Anonymous && c.conn != nil {

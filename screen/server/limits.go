@@ -424,7 +424,7 @@ func plain(m any) any {
 type codec struct {
 	wire.Codec
 	recovered func(method string, err *error)
-	turns     turns
+	turns     *turns
 }
 
 // Unmarshal decodes a message.
@@ -456,7 +456,7 @@ func (c codec) encode(m any) (mem.BufferSlice, error) {
 	if !ok || !manyMatches(res) {
 		return c.Codec.Marshal(m)
 	}
-	if err := c.turns.take(context.Background()); err != nil { // it is never long
+	if err := c.turns.take(context.Background(), nil); err != nil { // it is never long
 		return nil, err
 	}
 	defer c.turns.leave()

@@ -218,103 +218,6 @@ func TestLastCallsAreForOtherHosts(t *testing.T) {
 	}
 }
 
-// Large batches wait their turn beside small ones, and no more of them than there
-// is room for; the last room is for those who have little.
-func TestLargeBatchesTakeTurns(t *testing.T) {
-	g := guard(t, Limits{Pending: 1 << 20}, map[string]string{"a": "permissions: [screen]", "foe": "permissions: [screen]"}, nil)
-	a, turns := g.server.admission, g.server.turns
-	for range cap(turns) {
-		turns <- struct{}{}
-	}
-	large := &pb.ScreenAddressesRequest{Addresses: slices.Repeat([]string{"0x00000000000000000000000000000000000000aa"}, 2000)}
-	small := &pb.ScreenAddressesRequest{Addresses: slices.Repeat([]string{evm}, largeBatch)}
-	size := int64(1 + proto.Size(large))
-	foe, c := pb.NewScreeningServiceClient(g.dial()), pb.NewScreeningServiceClient(g.dial())
-	room := (a.limits.Pending - a.limits.Pending/5) / size
-	results := make(chan error, 100)
-	ask := func(c pb.ScreeningServiceClient, caller string) {
-		ctx := g.as(t, caller)
-		go func() {
-			res, err := c.ScreenAddresses(ctx, large)
-			if err == nil && len(res.Results) != len(large.Addresses) {
-				err = errors.New("not every address is answered")
-			}
-			results <- err
-		}()
-	}
-	for range room {
-		ask(foe, "foe")
-	}
-	await(t, "there is no more room for who has most", func() bool { return a.unanswered.Load() == room*size })
-	_, err := foe.ScreenAddresses(g.as(t, "foe"), large)
-	wantFailure(t, err, codes.Unavailable, pb.ErrorReason_ERROR_REASON_OVERLOADED, time.Second, nil)
-	stream, err := foe.ScreenAddressStream(g.as(t, "foe"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	send(t, stream, large)
-	_, err = stream.Recv()
-	wantFailure(t, err, codes.Unavailable, pb.ErrorReason_ERROR_REASON_OVERLOADED, time.Second, nil)
-	// Another caller gets in, and one with few addresses is answered at once.
-	ask(c, "a")
-	await(t, "another caller waits, too", func() bool { return a.unanswered.Load() == (room+1)*size })
-	if _, err := c.ScreenAddresses(g.as(t, "a"), small); err != nil {
-		t.Errorf("a small batch: %v", err)
-	}
-	// Who gives up gives back.
-	ctx, cancel := context.WithTimeout(g.as(t, "a"), 50*time.Millisecond)
-	defer cancel()
-	if _, err := c.ScreenAddresses(ctx, &pb.ScreenAddressesRequest{Addresses: large.Addresses[:largeBatch+1]}); status.Code(err) != codes.DeadlineExceeded {
-		t.Errorf("a large batch that waits too long: %v, want DEADLINE_EXCEEDED", err)
-	}
-	await(t, "what it held is given back", func() bool { return a.unanswered.Load() == (room+1)*size })
-	for range cap(turns) {
-		turns.leave()
-	}
-	for range room + 1 {
-		if err := <-results; err != nil {
-			t.Error(err)
-		}
-	}
-	await(t, "nothing is held", func() bool { return a.unanswered.Load() == 0 && len(turns) == 0 })
-}
-
-// A stream holds the requests that are not answered yet, and nothing at its end.
-func TestStreamHoldsWhatIsNotAnswered(t *testing.T) {
-	g := guard(t, Limits{}, map[string]string{"a": "permissions: [screen]"}, nil)
-	a, turns := g.server.admission, g.server.turns
-	for range cap(turns) {
-		turns <- struct{}{}
-	}
-	large := &pb.ScreenAddressesRequest{Addresses: slices.Repeat([]string{evm}, 1000)}
-	size := int64(1 + proto.Size(large))
-	ctx, cancel := context.WithCancel(g.as(t, "a"))
-	defer cancel()
-	stream, err := pb.NewScreeningServiceClient(g.dial()).ScreenAddressStream(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	send(t, stream, large)
-	send(t, stream, large)
-	await(t, "both requests are held", func() bool { return a.unanswered.Load() == 2*size })
-	for range cap(turns) {
-		turns.leave()
-	}
-	receiveOne(t, stream)
-	receiveOne(t, stream)
-	await(t, "answered requests are not held", func() bool { return a.unanswered.Load() == 0 })
-	for range cap(turns) {
-		turns <- struct{}{}
-	}
-	send(t, stream, large)
-	await(t, "the next is", func() bool { return a.unanswered.Load() == size })
-	cancel()
-	await(t, "the end of the stream gives it back", func() bool { return a.unanswered.Load() == 0 })
-	for range cap(turns) {
-		turns.leave()
-	}
-}
-
 // An answer that is encoded a part at a time is as any other.
 func TestLargeAnswerIsEncodedWhole(t *testing.T) {
 	res := &pb.ScreenAddressesResponse{
@@ -343,7 +246,7 @@ func TestLargeAnswerIsEncodedWhole(t *testing.T) {
 	if !bytes.Equal(data.Materialize(), want) {
 		t.Errorf("%d bytes, want %d, and the same", data.Len(), len(want))
 	}
-	if len(c.turns) != 0 {
+	if c.turns.free.Load() != newTurns().free.Load() {
 		t.Error("the turn was not given back")
 	}
 }

@@ -30,7 +30,7 @@ func (s *Server) screen(ctx context.Context, req *pb.ScreenAddressesRequest) (*p
 		return nil, err
 	}
 	if len(req.Addresses) > largeBatch {
-		if err := s.turns.take(ctx); err != nil {
+		if err := s.turns.take(ctx, shareOf(ctx)); err != nil {
 			return nil, err
 		}
 		defer s.turns.leave()

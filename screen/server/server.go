@@ -118,7 +118,7 @@ type Server struct {
 
 	current atomic.Pointer[served]
 	shelf   *shelf
-	turns   turns
+	turns   *turns
 	watched *watched
 
 	mu       sync.Mutex    // guards what follows
