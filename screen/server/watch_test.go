@@ -244,6 +244,21 @@ func TestWatchChanges(t *testing.T) {
 		in.server.Swap(State{Snapshot: merged(t, eight, sdn, 20251106, "4", party("1", evm)).Named(9, noon)})
 		want(t, in.watch(t, &pb.WatchChangesRequest{FromSnapshot: 7}), "9")
 	})
+	t.Run("a snapshot that failed its canaries is passed over", func(t *testing.T) {
+		in := install(t, Config{CanariesUnlisted: []string{other}})
+		if err := in.server.Swap(State{Snapshot: seven}); err != nil {
+			t.Fatal(err)
+		}
+		stream := in.watch(t, &pb.WatchChangesRequest{})
+		want(t, stream, "7")
+		if err := in.server.Swap(State{Snapshot: eight}); err == nil {
+			t.Fatal("the canary passed")
+		}
+		if err := in.server.Swap(State{Snapshot: merged(t, seven, own, 20251105, "own", party("9", tronText)).Named(9, noon)}); err != nil {
+			t.Fatal(err)
+		}
+		want(t, stream, "9, +own "+tronText)
+	})
 	t.Run("one that was delisted, with its end, and previous without", func(t *testing.T) {
 		in := start(t, nil)
 		stream := in.watch(t, &pb.WatchChangesRequest{})
