@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -16,6 +17,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	pb "walletscreen/proto/walletscreen/v1"
+	"walletscreen/screen/server/access"
 )
 
 // occupy takes all turns until the function that it returns is called.
@@ -156,6 +158,30 @@ func TestLargeBatchesTakeTurns(t *testing.T) {
 		}
 	}
 	await(t, "nothing is held", func() bool { return a.unanswered.Load() == 0 && turns.free.Load() == newTurns().free.Load() })
+}
+
+// However many callers there are, all together hold no more than may be held.
+func TestUnansweredRequestsAreBounded(t *testing.T) {
+	s := New(Config{Limits: Limits{Pending: 1 << 20}})
+	a := s.admission
+	var calls []*call
+	for i := range 30 {
+		c := &call{caller: &access.Caller{Name: fmt.Sprint(i)}, share: new(share)}
+		if err := a.hold(c, a.limits.Pending/20); err != nil {
+			wantFailure(t, err, codes.Unavailable, pb.ErrorReason_ERROR_REASON_OVERLOADED, time.Second, nil)
+			continue
+		}
+		calls = append(calls, c)
+	}
+	if len(calls) != 20 || a.unanswered.Load() != a.limits.Pending/20*20 {
+		t.Errorf("%d requests are held with %d bytes, want 20", len(calls), a.unanswered.Load())
+	}
+	for _, c := range calls {
+		a.answered(c, a.limits.Pending/20)
+	}
+	if n := a.unanswered.Load(); n != 0 {
+		t.Errorf("%d bytes are held at the end", n)
+	}
 }
 
 // A stream holds the requests that are not answered yet, and nothing at its end.
