@@ -22,6 +22,7 @@ import (
 	pb "walletscreen/proto/walletscreen/v1"
 	"walletscreen/screen/server/access"
 	"walletscreen/screen/store/storetest"
+	"walletscreen/screen/wire"
 )
 
 // The contract is walletscreen.proto, and its comments are part of it. The clauses
@@ -369,11 +370,12 @@ type answering struct {
 	stubs
 }
 
-// standUp connects to a server, by stubs that neither try again nor split.
+// standUp connects to a server, by stubs that neither try again nor split, and send
+// whatever bytes an address has.
 func standUp(t testing.TB, s *serving, opts ...grpc.DialOption) *answering {
 	t.Helper()
 	conn, err := grpc.NewClient(s.addr, append(opts, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithDisableRetry(),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(64<<20)))...)
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(64<<20), grpc.ForceCodecV2(wire.Codec{})))...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -392,6 +394,12 @@ type world struct {
 	redis func() *storetest.Server
 	// loaded serves from redis.
 	loaded func() *answering
+	// stale serves from redis, too, with a limit on age that every list has passed.
+	stale func() *answering
+	// held serves two snapshots of other lists, of which one is held: see loadHeld.
+	held func() *answering
+	// empty serves from a Redis that holds nothing.
+	empty func() *answering
 	// guarded serves the builtin list to the callers of guardedCallers only.
 	guarded func() *guarded
 }
@@ -405,6 +413,15 @@ func newWorld(t *testing.T) *world {
 		return r
 	})
 	w.loaded = sync.OnceValue(func() *answering { return standUp(t, serve(t, "--redis", "redis://"+w.redis().Addr)) })
+	w.stale = sync.OnceValue(func() *answering {
+		return standUp(t, serve(t, "--redis", "redis://"+w.redis().Addr, "--max-list-age", "1ms"))
+	})
+	w.held = sync.OnceValue(func() *answering {
+		r := storetest.Redis(t)
+		loadHeld(t, "redis://"+r.Addr)
+		return standUp(t, serve(t, "--redis", "redis://"+r.Addr))
+	})
+	w.empty = sync.OnceValue(func() *answering { return standUp(t, serve(t, "--redis", "redis://"+storetest.Redis(t).Addr)) })
 	w.guarded = sync.OnceValue(func() *guarded { return newGuarded(t) })
 	return w
 }
@@ -476,24 +493,50 @@ const deskPublication = ownHeader +
 // program.
 func loadEditions(t testing.TB, url string) {
 	t.Helper()
-	dir := t.TempDir()
-	file := func(name, text string) string {
-		name = filepath.Join(dir, name)
-		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return name
-	}
-	house := func(i int) string {
-		return "house@" + houseDays[i] + "=" + file(fmt.Sprintf("house-%d.csv", i), housePublication(i))
-	}
+	house := func(i int) string { return "house@" + houseDays[i] + "=" + csvFile(t, housePublication(i)) }
 	for i, source := range []string{
-		house(0), "us-ofac-sdn=../../loader/ofac/testdata/advanced.xml", house(1), "desk@" + deskDay + "=" + file("desk.csv", deskPublication), house(2),
+		house(0), "us-ofac-sdn=../../loader/ofac/testdata/advanced.xml", house(1), "desk@" + deskDay + "=" + csvFile(t, deskPublication), house(2),
 	} {
 		publish(t, url, source)
 		if i+1 > lastSnapshot {
 			t.Fatalf("snapshot %d is more than the clauses know of", i+1)
 		}
+	}
+}
+
+// csvFile is a new file with a publication of an operator's own list.
+func csvFile(t testing.TB, text string) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "list.csv")
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+// Addresses on the list mixed of world.held.
+const (
+	bothAddress      = "0xb000000000000000000000000000000000000001" // in one row advisory, in another internal
+	attributedText   = "0xbabeFACEBABEfacebabefacebabefacebabefa02" // advisory, in a letter case that is no checksum
+	datedAddress     = "0xb000000000000000000000000000000000000003" // listed on 2025-06-01, in a publication of 2025-01-10
+	heldAddress      = "0xb000000000000000000000000000000000000004" // listed, and delisted by the publication that is held
+	misprintedText   = "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNb"         // a checksum that fails, on no list
+	ambiguousAddress = "98793cd91a3f870fb126f66285808c7e094afcfc4eda8a970f6648cdf0dbd6de"
+)
+
+// loadHeld loads what world.held serves: mixed as snapshot 1, desk as snapshot 2, and
+// of mixed a publication without most of its rows, which a guard holds.
+func loadHeld(t testing.TB, url string) {
+	t.Helper()
+	rows := bothAddress + ",ETH,Both,m-1,,,advisory,,,,\n" +
+		bothAddress + ",ETH,Both,m-2,,,internal,,,,\n" +
+		attributedText + ",ETH,Attributed,m-3,,,advisory,,,,\n" +
+		datedAddress + ",ETH,Dated,m-4,,,,2025-06-01,,,\n"
+	publish(t, url, "mixed@2025-01-10="+csvFile(t, ownHeader+rows+heldAddress+",ETH,Held,m-5,,,,,,,\n"))
+	publish(t, url, "desk@"+deskDay+"="+csvFile(t, deskPublication))
+	const held = 3
+	if out := runProgram(t, "", "load", "--redis", url, "--source", "mixed@2025-05-01="+csvFile(t, ownHeader+attributedText+",ETH,Attributed,m-3,,,advisory,,,,\n")); out.code != held {
+		t.Fatalf("a publication without most rows: %+v, want that it is held", out)
 	}
 }
 
@@ -519,6 +562,7 @@ type guarded struct {
 	*serving
 	t      testing.TB
 	tokens map[string]string
+	file   string // of its callers
 	mu     sync.Mutex
 	stand  map[string]*answering
 }
@@ -536,11 +580,11 @@ func newGuarded(t testing.TB) *guarded {
 		g.tokens[name] = token
 		text += fmt.Sprintf("- {name: %s, token_sha256: [{hash: %s}], %s}\n", name, hash, rights)
 	}
-	file := filepath.Join(t.TempDir(), "callers.yaml")
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+	g.file = filepath.Join(t.TempDir(), "callers.yaml")
+	if err := os.WriteFile(g.file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	g.serving = serve(t, "--callers", file)
+	g.serving = serve(t, "--callers", g.file)
 	return g
 }
 
