@@ -150,7 +150,7 @@ var requestClauses = []clause{
 			only := func(ids ...string) *request { return &request{ListIds: ids} }
 			w.loaded().wants(t, []asks{
 				{deskAddress, only("desk"), verdictListed, 0}, {deskAddress, only("house"), verdictNotListed, 0}, {deskAddress, only("us-ofac-sdn", "house"), verdictNotListed, 0}, {deskAddress, nil, verdictListed, 0},
-				{sdnEther, only("us-ofac-sdn"), verdictListed, 0}, {sdnEther, only("house", "desk"), verdictNotListed, 0},
+				{loadedEther, only("us-ofac-sdn"), verdictListed, 0}, {loadedEther, only("house", "desk"), verdictNotListed, 0},
 				{deskAddress, only("house", notLoaded), verdictCannotScreen, pb.Reason_REASON_NOT_LOADED}, {deskAddress, only(notLoaded, "desk"), verdictListed, 0},
 				{unlistedAddress, only(notLoaded), verdictCannotScreen, pb.Reason_REASON_NOT_LOADED}, {advisedAddress, only(notLoaded, "house"), verdictAdvisory, pb.Reason_REASON_NOT_LOADED},
 				{deskAddress, only("house", "house", "house"), verdictNotListed, 0},
@@ -206,7 +206,7 @@ var requestClauses = []clause{
 				{boundedAddress, on("2023-12-31", "house"), verdictNotListed, 0}, {boundedAddress, on("2024-01-01", "house"), verdictListed, 0}, {boundedAddress, on("2024-06-30", "house"), verdictListed, 0}, {boundedAddress, on("2024-07-01", "house"), verdictNotListed, 0},
 				{standingAddress, on("0001-01-01", "house"), verdictNotListed, 0}, {standingAddress, on("0001-01-01", "house", "desk"), verdictNotListed, 0},
 				{unlistedAddress, on("2025-02-06", "us-ofac-sdn"), verdictCannotScreen, before}, {unlistedAddress, on("2025-02-07", "us-ofac-sdn"), verdictNotListed, 0}, {unlistedAddress, on("2025-02-06"), verdictCannotScreen, before},
-				{unlistedAddress, on("2025-02-07"), verdictNotListed, 0}, {leavingAddress, on("2025-02-06"), verdictListed, 0}, {sdnEther, on("2025-02-07"), verdictListed, 0}, {sdnEther, on("2025-02-06"), verdictCannotScreen, before},
+				{unlistedAddress, on("2025-02-07"), verdictNotListed, 0}, {leavingAddress, on("2025-02-06"), verdictListed, 0}, {loadedEther, on("2025-02-07"), verdictListed, 0}, {loadedEther, on("2025-02-06"), verdictCannotScreen, before},
 			})
 		},
 	},
@@ -501,7 +501,7 @@ func minSnapshot(t *testing.T, w *world) {
 
 func exactSnapshot(t *testing.T, w *world) {
 	s := w.loaded()
-	all := []string{standingAddress, leavingAddress, returningAddress, arrivingAddress, deskAddress, sdnEther}
+	all := []string{standingAddress, leavingAddress, returningAddress, arrivingAddress, deskAddress, loadedEther}
 	for sequence, want := range []string{
 		1: "LISTED LISTED LISTED NOT_LISTED NOT_LISTED NOT_LISTED", 2: "LISTED LISTED LISTED NOT_LISTED NOT_LISTED LISTED", 3: "LISTED NOT_LISTED NOT_LISTED NOT_LISTED NOT_LISTED LISTED",
 		4: "LISTED NOT_LISTED NOT_LISTED NOT_LISTED LISTED LISTED", 5: "LISTED NOT_LISTED LISTED LISTED LISTED LISTED", 0: "LISTED NOT_LISTED LISTED LISTED LISTED LISTED",
@@ -875,7 +875,7 @@ var responseClauses = []clause{
 				return strings.Join(all, ", ")
 			}
 			for text, want := range map[string][]string{
-				standingAddress: {"house h-1 ETH INTERNAL", "desk d-1 ETH INTERNAL"}, sdnEther: {"us-ofac-sdn 101 ETH DESIGNATION", "us-ofac-sdn 102 ETH DESIGNATION"},
+				standingAddress: {"house h-1 ETH INTERNAL", "desk d-1 ETH INTERNAL"}, loadedEther: {"us-ofac-sdn 101 ETH DESIGNATION", "us-ofac-sdn 102 ETH DESIGNATION"},
 				"T9yD14Nj9j7xAB4dbGeiX9h8unkKHxuWwb": {"us-ofac-sdn 102  DESIGNATION", "us-ofac-sdn 104 TRX DESIGNATION", "us-ofac-sdn 105 TRX DESIGNATION"}, unlistedAddress: nil, "x": nil, leavingAddress: nil,
 			} {
 				got := strings.Split(matches(w.loaded(), text), ", ")

@@ -38,10 +38,10 @@ var screeningClauses = slices.Concat(packageClauses, serviceClauses, requestClau
 
 // What the lists of others hold that world serves.
 const (
-	sdnBitcoin = "1BitcoinEaterAddressDontSendf59kuE"         // of party 101 of loaded's us-ofac-sdn, twice
-	sdnEther   = "0x000000000000000000000000000000000000dEaD" // of its parties 101 and 102
-	lazarusUID = "27307"                                      // the party of listedAddress on the builtin list
-	notLoaded  = "eu-fsf"                                     // a list that no server of world has
+	loadedBitcoin = "1BitcoinEaterAddressDontSendf59kuE"         // of party 101 of loaded's us-ofac-sdn, twice
+	loadedEther   = "0x000000000000000000000000000000000000dEaD" // of its parties 101 and 102
+	lazarusUID    = "27307"                                      // the party of listedAddress on the builtin list
+	notLoaded     = "eu-fsf"                                     // a list that no server of world has
 )
 
 type (
@@ -192,7 +192,7 @@ func (w *world) answers(t *testing.T) []proto.Message {
 // one of which they do not.
 var contractAddresses = []string{
 	standingAddress, leavingAddress, returningAddress, arrivingAddress, advisedAddress, designatedAddress, seizedAddress, boundedAddress, comingAddress, deskAddress,
-	unlistedAddress, taggedAddress, bitcoinAddress, unreadableText, bothAddress, attributedText, datedAddress, heldAddress, misprintedText, ambiguousAddress, sdnBitcoin, sdnEther, listedAddress,
+	unlistedAddress, taggedAddress, bitcoinAddress, unreadableText, bothAddress, attributedText, datedAddress, heldAddress, misprintedText, ambiguousAddress, loadedBitcoin, loadedEther, listedAddress,
 }
 
 // strangeTexts are what no address is, and what may break what reads it.
@@ -314,7 +314,7 @@ func datesAndDigests(t *testing.T, w *world) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	first := w.loaded().one(t, sdnBitcoin, nil).GetMatches()[0].GetListing().GetListed()
+	first := w.loaded().one(t, loadedBitcoin, nil).GetMatches()[0].GetListing().GetListed()
 	if want := fmt.Sprintf("%x", sha256.Sum256(text)); first.GetSha256() != want || first.GetPublishedOn() != sdnDay {
 		t.Errorf("listed by %v, want %s of %s", first, want, sdnDay)
 	}
