@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -147,8 +148,8 @@ var packageClauses = []clause{
 	},
 }
 
-// answers are many answers of every kind that the servers of world give.
-func (w *world) answers(t *testing.T) []proto.Message {
+// manyAnswers are many answers of every kind that the servers of world give.
+func manyAnswers(t testing.TB, w *world) []proto.Message {
 	t.Helper()
 	var all []proto.Message
 	texts := slices.Concat(contractAddresses, strangeTexts)
@@ -237,7 +238,7 @@ func zeroValues(t *testing.T, w *world) {
 		"walletscreen.v1.ListStatus": "kind", "walletscreen.v1.ListingChange": "type",
 	}
 	seen := map[protoreflect.FullName]int{}
-	for _, answer := range w.answers(t) {
+	for _, answer := range w.answers() {
 		eachField(answer.ProtoReflect(), func(fd protoreflect.FieldDescriptor, v protoreflect.Value) {
 			if fd.Kind() == protoreflect.EnumKind {
 				if v.Enum() == 0 || fd.Enum().Values().ByNumber(v.Enum()) == nil {
@@ -262,7 +263,7 @@ func zeroValues(t *testing.T, w *world) {
 
 func onlyNotListed(t *testing.T, w *world) {
 	seen := map[pb.Verdict]int{}
-	for _, answer := range w.answers(t) {
+	for _, answer := range w.answers() {
 		res, ok := answer.(*response)
 		if !ok {
 			continue
@@ -284,7 +285,7 @@ func onlyNotListed(t *testing.T, w *world) {
 func datesAndDigests(t *testing.T, w *world) {
 	date, digest := regexp.MustCompile(`^\d{4}-\d{2}-\d{2}$`), regexp.MustCompile(`^[0-9a-f]{64}$`)
 	seen := map[protoreflect.Name]int{}
-	for _, answer := range w.answers(t) {
+	for _, answer := range w.answers() {
 		eachField(answer.ProtoReflect(), func(fd protoreflect.FieldDescriptor, v protoreflect.Value) {
 			seen[fd.Name()]++
 			switch name := fd.Name(); name {
@@ -405,6 +406,28 @@ func unknownFields(t *testing.T, w *world) {
 			}
 		}
 	}
+	// Of a field that is there twice the last counts, and of a number all of its bits.
+	whole := encoded(t, &request{Addresses: []string{listedAddress}, Network: "eip155:1", AsOf: "2026-01-01", RequestId: "a", Snapshot: 1})
+	for _, test := range []struct {
+		name        string
+		first, last []byte
+		reason      string // "" for none
+	}{
+		{"right after wrong", encoded(t, &request{Network: "x", AsOf: "x", RequestId: "\n", Snapshot: 99, MinSnapshot: 0, Receipt: false}), whole, ""},
+		{"a wrong network at last", whole, encoded(t, &request{Network: "x"}), "INVALID_NETWORK"},
+		{"a wrong date at last", whole, encoded(t, &request{AsOf: "x"}), "INVALID_AS_OF"},
+		{"a wrong id at last", whole, encoded(t, &request{RequestId: "\n"}), "INVALID_REQUEST_ID"},
+		{"list ids of both", encoded(t, &request{ListIds: slices.Repeat([]string{"a"}, 60)}), slices.Concat(whole, encoded(t, &request{ListIds: slices.Repeat([]string{"a"}, 41)})), "INVALID_LIST_ID"},
+		{"a duration in two parts", slices.Concat(whole, encoded(t, &request{MaxListAge: &durationpb.Duration{Seconds: 1}})), encoded(t, &request{MaxListAge: &durationpb.Duration{Nanos: -1}}), "INVALID_MAX_LIST_AGE"},
+		{"a receipt of 2", whole, protowire.AppendVarint(protowire.AppendTag(nil, 9, protowire.VarintType), 2), "RECEIPTS_NOT_CONFIGURED"},
+		{"a snapshot of 2 to the 63rd", whole, encoded(t, &request{Snapshot: 1, MinSnapshot: 1 << 63}), "INVALID_SNAPSHOT"},
+	} {
+		res := new(response)
+		err := w.builtin().exchange(t.Context(), pb.ScreeningService_ScreenAddresses_FullMethodName, slices.Concat(test.first, test.last), res)
+		if test.reason == "" && (err != nil || res.RequestId != "a" || res.Snapshot.GetSequence() != 1) || infoOf(err).GetReason() != test.reason {
+			t.Errorf("%s: %v, %v", test.name, res, err)
+		}
+	}
 	// A field of another wire type than its own is an unknown one.
 	body := protowire.AppendVarint(protowire.AppendTag(nil, 1, protowire.VarintType), 7)
 	err := w.builtin().exchange(t.Context(), pb.ScreeningService_ScreenAddresses_FullMethodName, body, new(response))
@@ -442,28 +465,26 @@ func (r *refusal) whole() *request {
 	return req
 }
 
-// refuse wants a server to refuse as r says, alone and in a stream, and waits no
-// longer than it must.
-func (r *refusal) refuse(t *testing.T, s *answering) {
+// refuse wants a server to refuse each as it says, with no word of an address.
+func refuse(t *testing.T, s *answering, all []refusal) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	if r.req.MinSnapshot > 0 || r.req.Snapshot > 0 {
-		// It is waited for until shortly before the deadline of the call.
-		ctx, cancel = context.WithTimeout(ctx, time.Second)
-		defer cancel()
+	var group sync.WaitGroup
+	for _, r := range all {
+		group.Go(func() { // some are waited for
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			defer cancel()
+			_, err := s.ScreenAddresses(ctx, r.whole())
+			wantRefused(t, err, r.code, r.reason, r.retry)
+			if text := status.Convert(err).Proto().String(); strings.Contains(text, standingAddress) || strings.Contains(text, taggedAddress) {
+				t.Errorf("%s quotes an address: %s", r.reason, text)
+			}
+		})
 	}
-	_, err := s.ScreenAddresses(ctx, r.whole())
-	wantRefused(t, err, r.code, r.reason, r.retry)
-	if text := status.Convert(err).Proto().String(); strings.Contains(text, standingAddress) || strings.Contains(text, taggedAddress) {
-		t.Errorf("%s quotes an address: %s", r.reason, text)
-	}
+	group.Wait()
 }
 
 func errorsSayWhy(t *testing.T, w *world) {
-	for _, r := range refusals {
-		r.refuse(t, w.loaded())
-	}
+	refuse(t, w.loaded(), refusals)
 	_, err := w.empty().ScreenAddresses(t.Context(), &request{Addresses: []string{standingAddress}})
 	wantRefused(t, err, codes.Unavailable, "NOT_READY", true)
 	_, err = w.loaded().lists.GetAddressHistory(t.Context(), &pb.GetAddressHistoryRequest{Address: standingAddress, Network: standingAddress})
@@ -597,7 +618,7 @@ func deadlines(t *testing.T, _ *world) {
 	r := storetest.Redis(t)
 	g := newGrowing(t, r)
 	g.grow(t)
-	s := standUp(t, serve(t, "--redis", "redis://"+r.Addr, "--call-timeout", "500ms", "--stream-idle-timeout", "300ms"))
+	s := standUp(t, serve(t, "--redis", "redis://"+r.Addr, "--call-timeout", "500ms", "--stream-idle-timeout", "1s"))
 	s.screen(t, &request{Addresses: []string{unlistedAddress}})
 	r.Pause()
 	defer r.Resume()
@@ -617,8 +638,9 @@ func deadlines(t *testing.T, _ *world) {
 	receive(t, stream)
 	_, err = stream.Recv()
 	wantPlain(t, "a stream without requests", err, codes.DeadlineExceeded)
+	help := runProgram(t, "", "serve", "--help").stdout
 	for _, flag := range []string{"--call-timeout=30s", "--stream-idle-timeout=10m"} {
-		if help := runProgram(t, "", "serve", "--help").stdout; !strings.Contains(help, flag) {
+		if !strings.Contains(help, flag) {
 			t.Errorf("the help does not have the default %s", flag)
 		}
 	}
@@ -662,14 +684,24 @@ func errorsOfGRPC(t *testing.T, w *world) {
 		wantPlain(t, method+" of a stranger", w.guarded().as("").exchange(t.Context(), method, nil, new(response)), codes.Unimplemented)
 	}
 
-	// A port that nobody has, since it was just given back.
+	_, err = standUp(t, &serving{addr: "unix://" + filepath.Join(t.TempDir(), "nobody")}).ScreenAddresses(t.Context(), &request{Addresses: []string{standingAddress}})
+	wantPlain(t, "no server", err, codes.Unavailable)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.Close()
+	defer l.Close()
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			conn.Close()
+		}
+	}()
 	_, err = standUp(t, &serving{addr: l.Addr().String()}).ScreenAddresses(t.Context(), &request{Addresses: []string{standingAddress}})
-	wantPlain(t, "no server", err, codes.Unavailable)
+	wantPlain(t, "a connection that breaks", err, codes.Unavailable)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err = s.ScreenAddresses(ctx, &request{Addresses: []string{standingAddress}})
@@ -709,11 +741,7 @@ var serviceClauses = []clause{
 			"INVALID_ARGUMENT: NO_ADDRESSES, TOO_MANY_ADDRESSES, INVALID_NETWORK, INVALID_LIST_ID, INVALID_AS_OF, INVALID_MAX_LIST_AGE, INVALID_SNAPSHOT, INVALID_REQUEST_ID.",
 			"FAILED_PRECONDITION: SNAPSHOT_NOT_REACHED (min_snapshot), SNAPSHOT_NOT_HELD (snapshot), RECEIPTS_NOT_CONFIGURED (receipt).",
 		},
-		holds: func(t *testing.T, w *world) {
-			for _, r := range refusals {
-				r.refuse(t, w.loaded())
-			}
-		},
+		holds: func(t *testing.T, w *world) { refuse(t, w.loaded(), refusals) },
 	},
 	{
 		element: "ScreeningService.ScreenAddresses",

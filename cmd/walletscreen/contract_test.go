@@ -18,6 +18,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	pb "walletscreen/proto/walletscreen/v1"
 	"walletscreen/screen/server/access"
@@ -402,6 +403,9 @@ type world struct {
 	empty func() *answering
 	// guarded serves the builtin list to the callers of guardedCallers only.
 	guarded func() *guarded
+
+	// answers are many answers of every kind that these servers give, not to be changed.
+	answers func() []proto.Message
 }
 
 func newWorld(t *testing.T) *world {
@@ -423,6 +427,7 @@ func newWorld(t *testing.T) *world {
 	})
 	w.empty = sync.OnceValue(func() *answering { return standUp(t, serve(t, "--redis", "redis://"+storetest.Redis(t).Addr)) })
 	w.guarded = sync.OnceValue(func() *guarded { return newGuarded(t) })
+	w.answers = sync.OnceValue(func() []proto.Message { return manyAnswers(t, w) })
 	return w
 }
 
