@@ -401,11 +401,10 @@ type world struct {
 	held func() *answering
 	// empty serves from a Redis that holds nothing.
 	empty func() *answering
-	// guarded serves the builtin list to the callers of guardedCallers only.
-	guarded func() *guarded
-
 	// answers are many answers of every kind that these servers give, not to be changed.
 	answers func() []proto.Message
+	// guarded serves the builtin list to the callers of guardedCallers only.
+	guarded func() *guarded
 }
 
 func newWorld(t *testing.T) *world {
@@ -426,8 +425,8 @@ func newWorld(t *testing.T) *world {
 		return standUp(t, serve(t, "--redis", "redis://"+r.Addr))
 	})
 	w.empty = sync.OnceValue(func() *answering { return standUp(t, serve(t, "--redis", "redis://"+storetest.Redis(t).Addr)) })
-	w.guarded = sync.OnceValue(func() *guarded { return newGuarded(t) })
 	w.answers = sync.OnceValue(func() []proto.Message { return manyAnswers(t, w) })
+	w.guarded = sync.OnceValue(func() *guarded { return newGuarded(t) })
 	return w
 }
 
