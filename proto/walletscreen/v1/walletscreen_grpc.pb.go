@@ -10,10 +10,11 @@
 //
 // Rules that hold everywhere in this package:
 //
-//  - The zero value of every enum means "unspecified" and is never sent by a
-//    server in an answer. A client that reads a value it does not know, or the
-//    zero value, must treat it like VERDICT_CANNOT_SCREEN: newer servers may add
-//    values, and none that is added will mean "go ahead".
+//  - The zero value of every enum means "unspecified". Of Reason and PartyType it
+//    says that there is none to tell; of all others it is never sent by a server in
+//    an answer. A client that reads a value it does not know, or the zero value of
+//    another enum than these two, must treat it like VERDICT_CANNOT_SCREEN: newer
+//    servers may add values, and none that is added will mean "go ahead".
 //  - Only VERDICT_NOT_LISTED means that nothing was found. An error status, an
 //    empty message, a missing result or a time-out mean that nothing is known.
 //  - Not listed is not clearance: publishers say themselves that their lists of
@@ -26,7 +27,33 @@
 //
 // Errors carry a google.rpc.ErrorInfo with domain "walletscreen" and one of the
 // names of ErrorReason without its prefix as the reason ("TOO_MANY_ADDRESSES"),
-// and a google.rpc.RetryInfo where trying again can help.
+// and a google.rpc.RetryInfo where trying again can help. They never quote an
+// address.
+//
+// Beside the errors that are named at each method, calls end with these:
+//
+//  - UNAUTHENTICATED and PERMISSION_DENIED, with the reason of the same name, where
+//    the server is told who may call. A stream ends so, too, when its caller may no
+//    longer make it.
+//  - RESOURCE_EXHAUSTED: QUOTA_EXCEEDED, where the caller has a quota, by
+//    ScreenAddresses, ScreenAddressStream and GetAddressHistory.
+//  - RESOURCE_EXHAUSTED: SLOW_CONSUMER, while too many responses wait to be read on
+//    the connection.
+//  - UNAVAILABLE: OVERLOADED.
+//  - INTERNAL: INTERNAL.
+//
+// And with these, which carry no ErrorInfo:
+//
+//  - DEADLINE_EXCEEDED, when the client's deadline passes, when a call with one
+//    request and one response takes longer than the server allows (30 seconds,
+//    unless its operator says otherwise), or when ScreenAddressStream goes without
+//    a request for longer than it allows (10 minutes).
+//  - RESOURCE_EXHAUSTED, for a request of more than 8 MiB.
+//  - INTERNAL, for a request that cannot be decoded, such as one with text other
+//    than UTF-8 in a field that does not say that it may hold any.
+//  - UNIMPLEMENTED, for a method that the server does not have.
+//  - UNAVAILABLE, when no server is reached or the connection breaks, and CANCELLED,
+//    when the client gives the call up: the client's own gRPC says these.
 
 package walletscreenv1
 
