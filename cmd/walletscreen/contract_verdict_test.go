@@ -30,7 +30,7 @@ import (
 )
 
 // verdictClauses hold what answers say: verdicts, reasons, warnings, listings, notices.
-var verdictClauses = slices.Concat(answerClauses, reasonClauses, warningClauses, matchClauses, listingClauses, freshnessClauses)
+var verdictClauses = slices.Concat(verdictValueClauses, verdictReasonClauses, verdictWarningClauses, verdictMatchClauses, verdictListingClauses, verdictFreshnessClauses)
 
 // A published world serves small publications of every kind of list, which the loader
 // read from documents in the layout of their publishers.
@@ -95,17 +95,17 @@ const (
 	ownLeaving       = "ARhiKwqtLecKvbnneka2mh4NYek9QvbqA8" // not in the second publication
 	ownUnreadable    = "account 7 of Jane Example"
 
-	sdnBitcoin    = "1BitcoinEaterAddressDontSendf59kuE"
-	sdnEVM        = "0x000000000000000000000000000000000000dEaD" // of two parties
-	sdnTron       = "T9yD14Nj9j7xAB4dbGeiX9h8unkKHxuWwb"         // of three
-	sdnUnreadable = " qqq:of-a-coin-yet-unknown "                // in the first publication alone
-	sdnAdded      = "1BoatSLRHtKNngkdXEeobR76b53LETtpyT"         // of an old party, from the second on
-	sdnLast       = "0x00000000219ab540356cBB839Cbe05303d7705Fa" // from the third on
-	ukEVM         = "0x2ae2f0decb81fc1ec7b1dcbc19912b19605e312b" // once as ETH, once as BNB
-	fbiEVM        = "0x1111111111111111111111111111111111111111"
-	ilTron        = "TL94ikrR7YUe1gvYHtU9nUUUDHN1YB7Pod"
-	ilPooled      = "rGWrZyQqhTp9Xu7G5Pkayo7bXjH4k4QYpf"
-	ilTag         = "100000002"
+	ofacBitcoin    = "1BitcoinEaterAddressDontSendf59kuE"
+	ofacEVM        = "0x000000000000000000000000000000000000dEaD" // of two parties
+	ofacTron       = "T9yD14Nj9j7xAB4dbGeiX9h8unkKHxuWwb"         // of three
+	ofacUnreadable = " qqq:of-a-coin-yet-unknown "                // in the first publication alone
+	ofacAdded      = "1BoatSLRHtKNngkdXEeobR76b53LETtpyT"         // of an old party, from the second on
+	ofacLast       = "0x00000000219ab540356cBB839Cbe05303d7705Fa" // from the third on
+	ukEVM          = "0x2ae2f0decb81fc1ec7b1dcbc19912b19605e312b" // once as ETH, once as BNB
+	fbiEVM         = "0x1111111111111111111111111111111111111111"
+	ilTron         = "TL94ikrR7YUe1gvYHtU9nUUUDHN1YB7Pod"
+	ilPooled       = "rGWrZyQqhTp9Xu7G5Pkayo7bXjH4k4QYpf"
+	ilTag          = "100000002"
 
 	freeBitcoin = "3E6ZCKRrsdPc35chA9Eftp1h3DLW18NFNV" // on no list
 	freeTron    = "TXEsK1sEsKjZ1xtHitnyAAoqw3WLdYdRNW" // on no list
@@ -168,10 +168,10 @@ func openPublished(t testing.TB) *published {
 		{`<Profile ID="105" PartySubTypeID="3">`, `<Profile ID="105" PartySubTypeID="2">`},
 		{`<Feature ID="506" FeatureTypeID="9001">`, `<Feature ID="506" FeatureTypeID="13">`},
 		{`<Feature ID="521" FeatureTypeID="13">`, `<Feature ID="521" FeatureTypeID="344">`},
-		{"BANKXXXX", sdnAdded},
+		{"BANKXXXX", ofacAdded},
 	})
 	third := reworded(t, second, [][2]string{{`<Feature ID="531" FeatureTypeID="992">`, `<Feature ID="532" FeatureTypeID="345">
-          <FeatureVersion ID="632" ReliabilityID="1"><Comment /><VersionDetail DetailTypeID="1432">` + sdnLast + `</VersionDetail></FeatureVersion>
+          <FeatureVersion ID="632" ReliabilityID="1"><Comment /><VersionDetail DetailTypeID="1432">` + ofacLast + `</VersionDetail></FeatureVersion>
         </Feature>
         <Feature ID="531" FeatureTypeID="992">`}})
 	delta := `<?xml version="1.0" encoding="utf-8"?>
@@ -179,7 +179,7 @@ func openPublished(t testing.TB) *published {
   <publicationInfo><datePublished>2024-06-12T00:00:00-04:00</datePublished><publicationType>Standard Action</publicationType></publicationInfo>
   <entities>
     <entity id="104" action="modify">
-      <features><feature id="531" action="add"><type featureTypeId="992">Digital Currency Address - TRX</type><value>` + sdnTron + `</value></feature></features>
+      <features><feature id="531" action="add"><type featureTypeId="992">Digital Currency Address - TRX</type><value>` + ofacTron + `</value></feature></features>
     </entity>
   </entities>
 </sanctionsData>
@@ -432,7 +432,7 @@ func neverSent(enum protoreflect.Enum) clause {
 			t.Fatal(err)
 		}
 		walk(snapshot.ProtoReflect())
-		for _, address := range []string{sdnUnreadable, sdnTron, ownLeaving} {
+		for _, address := range []string{ofacUnreadable, ofacTron, ownLeaving} {
 			history, err := w.published().GetAddressHistory(t.Context(), &pb.GetAddressHistoryRequest{Address: address})
 			if err != nil {
 				t.Fatal(err)
@@ -459,7 +459,7 @@ var verdictReplies = []reply{
 	{text: freeTron, verdict: isNotListed},
 }
 
-var answerClauses = []clause{
+var verdictValueClauses = []clause{
 	{
 		element: "Verdict", says: []string{"Verdict is the answer for one address, listed here from the strongest to the weakest; the strongest that applies is given."},
 		holds: func(t *testing.T, w *world) {
@@ -481,14 +481,14 @@ var answerClauses = []clause{
 		holds: replies(
 			reply{text: ownUnreadable, verdict: isListed, bases: basis(exactText)},
 			reply{text: strings.ToLower(ownEVM)[2:], verdict: isListed, bases: basis(sameAccount, sameAccount, sameKey)},
-			reply{text: sdnEVM, beside: onLists(sdnList), verdict: isListed, bases: basis(exactText, exactText)},
+			reply{text: ofacEVM, beside: onLists(sdnList), verdict: isListed, bases: basis(exactText, exactText)},
 			reply{text: ilTron, beside: onLists("il-nbctf"), verdict: isListed, bases: basis(exactText)},
 			reply{text: ownDesignated, verdict: isListed, bases: basis(exactText)},
 			reply{text: ownSeized, verdict: isListed, bases: basis(exactText)},
 			// Once, and not now.
 			reply{text: ownLeaving, verdict: isNotListed},
 			reply{text: ownBounded, verdict: isNotListed},
-			reply{text: strings.TrimSpace(sdnUnreadable), beside: onLists(sdnList), verdict: cannotScreen, reason: pb.Reason_REASON_UNRECOGNIZED},
+			reply{text: strings.TrimSpace(ofacUnreadable), beside: onLists(sdnList), verdict: cannotScreen, reason: pb.Reason_REASON_UNRECOGNIZED},
 		),
 	},
 	{
@@ -545,7 +545,7 @@ var answerClauses = []clause{
 	neverSent(pb.ListKind(0)),
 	{
 		element: "ListKind.LIST_KIND_DESIGNATION", says: []string{"LIST_KIND_DESIGNATION is a legal act that names the party.", "Binding."},
-		holds: wantKinds(pb.ListKind_LIST_KIND_DESIGNATION, isListed, [2]string{sdnList, sdnEVM}, [2]string{"uk-sanctions-list", ukEVM}, [2]string{ownList, ownDesignated}),
+		holds: wantKinds(pb.ListKind_LIST_KIND_DESIGNATION, isListed, [2]string{sdnList, ofacEVM}, [2]string{"uk-sanctions-list", ukEVM}, [2]string{ownList, ownDesignated}),
 	},
 	{
 		element: "ListKind.LIST_KIND_SEIZURE_ORDER", says: []string{"LIST_KIND_SEIZURE_ORDER is an order to seize what the address holds.", "Binding."},
@@ -591,7 +591,7 @@ var readReplies = []reply{
 	{text: fbiEVM, beside: onLists(ownList, "us-fbi-ic3"), verdict: isAdvisory, bases: basis(exactText)},
 	{text: freeBitcoin, beside: onLists(ownList, "nowhere"), verdict: cannotScreen, reason: pb.Reason_REASON_NOT_LOADED},
 	{text: freeBitcoin, beside: tooOld(), verdict: cannotScreen, reason: pb.Reason_REASON_STALE},
-	{text: sdnEVM, beside: &pb.ScreenAddressesRequest{}, verdict: isListed, bases: basis(exactText, exactText)},
+	{text: ofacEVM, beside: &pb.ScreenAddressesRequest{}, verdict: isListed, bases: basis(exactText, exactText)},
 }
 
 // textReasons are texts that cannot be screened, by the number of the reason. None is a
@@ -640,7 +640,7 @@ func reasonOfText(reason pb.Reason, says ...string) clause {
 	return clause{element: "Reason." + reason.String(), says: says, holds: replies(textReasons[reason]...)}
 }
 
-var reasonClauses = []clause{
+var verdictReasonClauses = []clause{
 	{
 		element: "Reason", says: []string{"Reason says why an address cannot be screened."},
 		holds: func(t *testing.T, w *world) {
@@ -811,7 +811,7 @@ var networkReplies = []reply{
 	{text: ownUnreadable, beside: onNetwork(tronNetwork), verdict: isListed, bases: basis(exactText)},
 }
 
-var warningClauses = []clause{
+var verdictWarningClauses = []clause{
 	{
 		element: "Warning", says: []string{"Warning is a remark on how a text had to be read, or on what was found."},
 		holds: func(t *testing.T, w *world) {
@@ -869,8 +869,8 @@ var warningClauses = []clause{
 var basisReplies = []reply{
 	{text: ownScript, verdict: isListed, bases: basis(exactText)},
 	{text: ownUnreadable, verdict: isListed, bases: basis(exactText)},
-	{text: sdnUnreadable, beside: &pb.ScreenAddressesRequest{ListIds: []string{sdnList}, AsOf: inFebruary.AsOf}, verdict: isListed, warnings: warned(pb.Warning_WARNING_NORMALIZED), bases: basis(exactText)},
-	{text: strings.TrimSpace(sdnUnreadable), beside: &pb.ScreenAddressesRequest{ListIds: []string{sdnList}, AsOf: inFebruary.AsOf}, verdict: isListed, bases: basis(sameAccount)},
+	{text: ofacUnreadable, beside: &pb.ScreenAddressesRequest{ListIds: []string{sdnList}, AsOf: inFebruary.AsOf}, verdict: isListed, warnings: warned(pb.Warning_WARNING_NORMALIZED), bases: basis(exactText)},
+	{text: strings.TrimSpace(ofacUnreadable), beside: &pb.ScreenAddressesRequest{ListIds: []string{sdnList}, AsOf: inFebruary.AsOf}, verdict: isListed, bases: basis(sameAccount)},
 	{text: ownAccount[2:], verdict: isListed, bases: basis(sameAccount)},
 	{text: strings.TrimPrefix(ownSeized, "bitcoincash:"), verdict: isListed, bases: basis(sameAccount)},
 	{text: strings.ToUpper(ownWitness), verdict: isListed, bases: basis(sameAccount)},
@@ -894,7 +894,7 @@ func replied(all []reply, b pb.Basis) (with []reply) {
 	return with
 }
 
-var matchClauses = []clause{
+var verdictMatchClauses = []clause{
 	{element: "Match", says: []string{"Match is one listing behind a verdict."}, meaning: "a definition"},
 	{element: "Match.basis", says: []string{"basis says why the address and the listing are held against each other."}, holds: replies(basisReplies...)},
 	{
@@ -911,10 +911,10 @@ var matchClauses = []clause{
 				{&pb.ScreenAddressesRequest{AsOf: secondOfSDN}, "Renamed Exchange OU", "CYBER4", pb.PartyType_PARTY_TYPE_AIRCRAFT},
 				{nil, "Renamed Exchange OU", "CYBER4", pb.PartyType_PARTY_TYPE_AIRCRAFT},
 			} {
-				if l := p.listing(t, sdnList, sdnBitcoin, "101 XBT", test.req); l.PartyName != test.name || l.Programs[1] != test.program {
+				if l := p.listing(t, sdnList, ofacBitcoin, "101 XBT", test.req); l.PartyName != test.name || l.Programs[1] != test.program {
 					t.Errorf("%v: %v", test.req, l)
 				}
-				if l := p.listing(t, sdnList, sdnTron, "105 TRX", test.req); l.PartyType != test.kind {
+				if l := p.listing(t, sdnList, ofacTron, "105 TRX", test.req); l.PartyType != test.kind {
 					t.Errorf("%v: %v", test.req, l)
 				}
 			}
@@ -994,13 +994,13 @@ func wantFields[T any](get func(*pb.Listing) T, want map[listedRow]T) func(*test
 
 // Rows of each list that a published world has.
 var (
-	exchangeRow = listedRow{sdnList, sdnBitcoin, "101 XBT", nil}
-	personRow   = listedRow{sdnList, sdnEVM, "102 ETH", nil}
-	vesselRow   = listedRow{sdnList, sdnTron, "104 TRX", nil}
-	aircraftRow = listedRow{sdnList, sdnTron, "105 TRX", nil}
-	addedRow    = listedRow{sdnList, sdnAdded, "103 XBT", nil}
-	lastRow     = listedRow{sdnList, sdnLast, "104 ETH", nil}
-	goneRow     = listedRow{sdnList, sdnUnreadable, "101 QQQ", inFebruary}
+	exchangeRow = listedRow{sdnList, ofacBitcoin, "101 XBT", nil}
+	personRow   = listedRow{sdnList, ofacEVM, "102 ETH", nil}
+	vesselRow   = listedRow{sdnList, ofacTron, "104 TRX", nil}
+	aircraftRow = listedRow{sdnList, ofacTron, "105 TRX", nil}
+	addedRow    = listedRow{sdnList, ofacAdded, "103 XBT", nil}
+	lastRow     = listedRow{sdnList, ofacLast, "104 ETH", nil}
+	goneRow     = listedRow{sdnList, ofacUnreadable, "101 QQQ", inFebruary}
 	ukRow       = listedRow{"uk-sanctions-list", ukEVM, "TST0001 ETH", nil}
 	fbiRow      = listedRow{"us-fbi-ic3", fbiEVM, "I-022826-PSA ", nil}
 	orderRow    = listedRow{"il-nbctf", ilTron, "ASO 1/25 USDT", nil}
@@ -1015,14 +1015,14 @@ var (
 	janeRow     = listedRow{ownList, ownUnreadable, "Jane Example ", nil}
 )
 
-var listingClauses = []clause{
+var verdictListingClauses = []clause{
 	{
 		element: "Listing", says: []string{"Listing is one address entry of one party on one list."},
 		holds: func(t *testing.T, w *world) {
 			p := w.published()
-			wantEqual(t, "an address of three parties", len(p.listings(t, sdnList, sdnTron, nil)), 3)
+			wantEqual(t, "an address of three parties", len(p.listings(t, sdnList, ofacTron, nil)), 3)
 			wantEqual(t, "an address of a party, with two symbols", len(p.listings(t, "uk-sanctions-list", ukEVM, nil)), 2)
-			wantEqual(t, "an address that is printed twice", len(p.listings(t, sdnList, sdnBitcoin, nil)), 1)
+			wantEqual(t, "an address that is printed twice", len(p.listings(t, sdnList, ofacBitcoin, nil)), 1)
 			lists := map[string]int{}
 			for _, m := range p.one(t, fbiEVM, &pb.ScreenAddressesRequest{}).Matches {
 				lists[m.Listing.ListId]++
@@ -1063,17 +1063,17 @@ var listingClauses = []clause{
 		exchangeRow: "101", personRow: "102", ukRow: "TST0001", fbiRow: "I-022826-PSA", orderRow: "ASO 1/25", malloryRow: "m-1",
 	}), `party_uid is the authority's own identifier of the entry ("22985").`),
 	holdsListing("programs", wantFields((*pb.Listing).GetPrograms, map[listedRow][]string{
-		{sdnList, sdnBitcoin, "101 XBT", inFebruary}: {"RUSSIA-EO14024", "CYBER2"}, exchangeRow: {"RUSSIA-EO14024", "CYBER4"}, ukRow: {"The Testing (Sanctions) (EU Exit) Regulations 2019"},
+		{sdnList, ofacBitcoin, "101 XBT", inFebruary}: {"RUSSIA-EO14024", "CYBER2"}, exchangeRow: {"RUSSIA-EO14024", "CYBER4"}, ukRow: {"The Testing (Sanctions) (EU Exit) Regulations 2019"},
 		malloryRow: {"FRAUD", "ATO"}, janeRow: nil,
 	}), `programs are the program tags as published ("DPRK4"), in the publisher's order.`),
 	holdsListing("address", wantFields((*pb.Listing).GetAddress, map[listedRow]string{
-		personRow: sdnEVM, goneRow: sdnUnreadable, ukRow: ukEVM, malloryRow: ownAccount, janeRow: ownUnreadable,
-		{sdnList, strings.ToLower(sdnEVM), "102 ETH", nil}:                 sdnEVM,
-		{sdnList, strings.TrimSpace(sdnUnreadable), "101 QQQ", inFebruary}: sdnUnreadable,
-		{ownList, strings.ToUpper(ownSeized), "p-1 BCH", nil}:              ownSeized,
+		personRow: ofacEVM, goneRow: ofacUnreadable, ukRow: ukEVM, malloryRow: ownAccount, janeRow: ownUnreadable,
+		{sdnList, strings.ToLower(ofacEVM), "102 ETH", nil}:                 ofacEVM,
+		{sdnList, strings.TrimSpace(ofacUnreadable), "101 QQQ", inFebruary}: ofacUnreadable,
+		{ownList, strings.ToUpper(ownSeized), "p-1 BCH", nil}:               ownSeized,
 	}), "address is the address as published, never changed."),
 	holdsListing("symbol", wantFields((*pb.Listing).GetSymbol, map[listedRow]string{
-		exchangeRow: "XBT", personRow: "ETH", goneRow: "QQQ", orderRow: "USDT", janeRow: "", {sdnList, sdnTron, "102 ", nil}: "",
+		exchangeRow: "XBT", personRow: "ETH", goneRow: "QQQ", orderRow: "USDT", janeRow: "", {sdnList, ofacTron, "102 ", nil}: "",
 	}), `symbol is the currency code as published ("XBT", "USDT").`),
 	holdsListing("symbol", func(t *testing.T, p *published) {
 		for _, network := range []string{"", ethereumNetwork, bitcoinNetwork, "made-up:1"} {
@@ -1085,7 +1085,7 @@ var listingClauses = []clause{
 			wantEqual(t, "symbols of an EVM address on "+network, symbols, []string{"BNB", "ETH"})
 		}
 		// A currency that nobody knows hides no address, and one of another network changes none.
-		for _, r := range []listedRow{{sdnList, sdnTron, "102 ", nil}, {sdnList, sdnTron, "104 TRX", nil}, {ownList, ownEVMOnTron, "e-1 USDT", nil}} {
+		for _, r := range []listedRow{{sdnList, ofacTron, "102 ", nil}, {sdnList, ofacTron, "104 TRX", nil}, {ownList, ownEVMOnTron, "e-1 USDT", nil}} {
 			if got := p.one(t, r.address, &pb.ScreenAddressesRequest{ListIds: []string{r.list}, Network: tronNetwork}); got.Verdict != isListed || got.Matches[0].Basis != exactText {
 				t.Errorf("%q: %v", r.address, got)
 			}
@@ -1095,7 +1095,7 @@ var listingClauses = []clause{
 		taggedRow: ilTag, pooledRow: ownTag, orderRow: "", exchangeRow: "",
 	}), "tag is the destination tag or memo, when the publisher prints one."),
 	holdsListing("entry_date", wantFields((*pb.Listing).GetEntryDate, map[listedRow]string{
-		{sdnList, sdnBitcoin, "101 XBT", inFebruary}: "2022-04-05", exchangeRow: "2024-02-29", personRow: "2023-12-31", vesselRow: "2019-03-01", addedRow: "2001-01-01", ukRow: "2024-02-03", orderRow: "2025-02-01",
+		{sdnList, ofacBitcoin, "101 XBT", inFebruary}: "2022-04-05", exchangeRow: "2024-02-29", personRow: "2023-12-31", vesselRow: "2019-03-01", addedRow: "2001-01-01", ukRow: "2024-02-03", orderRow: "2025-02-01",
 	}), "entry_date is the date of the first act that put the party on the list: the party's date, which may be years before the address was added."),
 	holdsListing("entry_date", wantFields((*pb.Listing).GetEntryDate, map[listedRow]string{aircraftRow: "", malloryRow: ""}), `"" when the publication does not say.`),
 	holdsListing("listed", func(t *testing.T, p *published) {
@@ -1114,7 +1114,7 @@ var listingClauses = []clause{
 		wantFields((*pb.Listing).GetDelisted, map[listedRow]*pb.PublicationRef{
 			goneRow:    {PublishedOn: secondOfSDN, Sha256: p.documents["second.xml"]},
 			leavingRow: {PublishedOn: secondOfOwn, Sha256: p.documents["own-2.csv"]},
-			boundedRow: nil, exchangeRow: nil, {sdnList, sdnBitcoin, "101 XBT", inFebruary}: nil,
+			boundedRow: nil, exchangeRow: nil, {sdnList, ofacBitcoin, "101 XBT", inFebruary}: nil,
 		})(t, p)
 	}, "delisted is the first publication that no longer carries the listing; unset while it is listed."),
 	holdsListing("source_url", wantFields((*pb.Listing).GetSourceUrl, map[listedRow]string{
@@ -1127,7 +1127,7 @@ var listingClauses = []clause{
 		exchangeRow: {"503", "504"}, personRow: {"512"}, addedRow: {"521"}, orderRow: nil, malloryRow: nil,
 	}), "source_ids are the publisher's ids of the address row (OFAC: feature ids)."),
 	holdsListing("reliability", wantFields((*pb.Listing).GetReliability, map[listedRow]string{
-		exchangeRow: "Confirmed", {sdnList, sdnEVM, "101 ETH", nil}: "False", personRow: "", malloryRow: "",
+		exchangeRow: "Confirmed", {sdnList, ofacEVM, "101 ETH", nil}: "False", personRow: "", malloryRow: "",
 	}), `reliability is the publisher's word on how reliable the row is; "" for none.`),
 	holdsListing("comment", wantFields((*pb.Listing).GetComment, map[listedRow]string{exchangeRow: "Also on the BCH & BSV forks.", personRow: ""}), "comment is the publisher's remark on the row."),
 	holdsListing("listed_on", wantFields((*pb.Listing).GetListedOn, map[listedRow]string{
@@ -1177,8 +1177,8 @@ var listingClauses = []clause{
 	{
 		element: "PublicationRef.published_on", says: []string{"It does not identify a publication: two different ones have carried the same date."},
 		holds: func(t *testing.T, w *world) {
-			a := w.published().listing(t, sdnList, sdnAdded, addedRow.which, nil).Listed
-			b := w.published().listing(t, sdnList, sdnLast, lastRow.which, nil).Listed
+			a := w.published().listing(t, sdnList, ofacAdded, addedRow.which, nil).Listed
+			b := w.published().listing(t, sdnList, ofacLast, lastRow.which, nil).Listed
 			if a.PublishedOn != b.PublishedOn || a.Sha256 == b.Sha256 {
 				t.Errorf("%v and %v, want two of one date", a, b)
 			}
@@ -1223,7 +1223,7 @@ var (
 		malloryRow: nil,
 	}
 	entries = map[listedRow][]*pb.EntryEvent{
-		{sdnList, sdnBitcoin, "101 XBT", inFebruary}: {
+		{sdnList, ofacBitcoin, "101 XBT", inFebruary}: {
 			{Date: "2022-04-05", LegalBasis: "Executive Order 13694 (Cyber)"}, {Date: "2024-02-29", LegalBasis: "Executive Order 14024 (Russia)"},
 		},
 		personRow:   {{Date: "2023-12-31"}},
@@ -1232,15 +1232,15 @@ var (
 	}
 )
 
-// noticesOf are the codes of notices and the lists that they concern.
-func noticesOf(all []*pb.Notice) (lines []string) {
+// noticesSaid are the codes of notices and the lists that they concern.
+func noticesSaid(all []*pb.Notice) (lines []string) {
 	for _, n := range all {
 		lines = append(lines, n.Code.String()+" "+n.ListId)
 	}
 	return lines
 }
 
-var freshnessClauses = []clause{
+var verdictFreshnessClauses = []clause{
 	{
 		element: "SnapshotRef", says: []string{"SnapshotRef names a snapshot: the numbered, immutable set of all listings, past and present."},
 		holds: func(t *testing.T, w *world) {
@@ -1249,7 +1249,7 @@ var freshnessClauses = []clause{
 			for sequence := uint64(1); sequence <= last[len(last)-1]; sequence++ {
 				var refs [2]*pb.SnapshotRef
 				for i := range refs {
-					res := p.screen(t, &pb.ScreenAddressesRequest{Addresses: []string{sdnUnreadable}, Snapshot: sequence})
+					res := p.screen(t, &pb.ScreenAddressesRequest{Addresses: []string{ofacUnreadable}, Snapshot: sequence})
 					refs[i] = res.Snapshot
 				}
 				wantEqual(t, "the same snapshot again", refs[1], refs[0])
@@ -1261,7 +1261,7 @@ var freshnessClauses = []clause{
 			if _, err := p.ExportSnapshot(t.Context(), 0, &content); err != nil {
 				t.Fatal(err)
 			}
-			for _, text := range []string{strings.TrimSpace(sdnUnreadable), ownLeaving, sdnLast, ownBounded} {
+			for _, text := range []string{strings.TrimSpace(ofacUnreadable), ownLeaving, ofacLast, ownBounded} {
 				if !strings.Contains(content.String(), text) {
 					t.Errorf("the snapshot lacks %q", text)
 				}
@@ -1440,7 +1440,7 @@ var freshnessClauses = []clause{
 		holds: func(t *testing.T, w *world) {
 			p := w.published()
 			req := &pb.ScreenAddressesRequest{Addresses: []string{freeTron}, ListIds: []string{"nowhere", sdnList, ownList}, MaxListAge: durationpb.New(1), Snapshot: p.runs[0].last()}
-			wantEqual(t, "notices", noticesOf(p.screen(t, req).Notices), []string{
+			wantEqual(t, "notices", noticesSaid(p.screen(t, req).Notices), []string{
 				"NOTICE_CODE_LIST_STALE own", "NOTICE_CODE_LIST_STALE us-ofac-sdn", "NOTICE_CODE_LIST_NOT_LOADED nowhere", "NOTICE_CODE_SNAPSHOT_SUPERSEDED ",
 			})
 		},
@@ -1478,7 +1478,7 @@ var freshnessClauses = []clause{
 				}
 				wantEqual(t, fmt.Sprint(req), got, want)
 			}
-			if got := noticesOf(w.published().screen(t, &pb.ScreenAddressesRequest{Addresses: []string{freeTron}}).Notices); got != nil {
+			if got := noticesSaid(w.published().screen(t, &pb.ScreenAddressesRequest{Addresses: []string{freeTron}}).Notices); got != nil {
 				t.Errorf("of lists that were loaded: %v", got)
 			}
 		},
@@ -1487,8 +1487,8 @@ var freshnessClauses = []clause{
 		element: "NoticeCode.NOTICE_CODE_LIST_STALE", says: []string{"NOTICE_CODE_LIST_STALE: a list consulted is older than the age limit."},
 		holds: func(t *testing.T, w *world) {
 			for limit, want := range map[time.Duration][]string{1: {"NOTICE_CODE_LIST_STALE il-nbctf", "NOTICE_CODE_LIST_STALE us-ofac-sdn"}, time.Hour: nil} {
-				res := w.published().screen(t, &pb.ScreenAddressesRequest{Addresses: []string{sdnEVM, freeTron}, ListIds: []string{sdnList, "il-nbctf"}, MaxListAge: durationpb.New(limit)})
-				wantEqual(t, limit.String(), noticesOf(res.Notices), want)
+				res := w.published().screen(t, &pb.ScreenAddressesRequest{Addresses: []string{ofacEVM, freeTron}, ListIds: []string{sdnList, "il-nbctf"}, MaxListAge: durationpb.New(limit)})
+				wantEqual(t, limit.String(), noticesSaid(res.Notices), want)
 			}
 		},
 	},
@@ -1496,7 +1496,7 @@ var freshnessClauses = []clause{
 		element: "NoticeCode.NOTICE_CODE_LIST_NOT_LOADED", says: []string{"NOTICE_CODE_LIST_NOT_LOADED: a list asked for is not loaded."},
 		holds: func(t *testing.T, w *world) {
 			res := w.published().screen(t, &pb.ScreenAddressesRequest{Addresses: []string{freeTron}, ListIds: []string{"nowhere", sdnList, "eu-fsf", "nowhere"}})
-			wantEqual(t, "notices", noticesOf(res.Notices), []string{"NOTICE_CODE_LIST_NOT_LOADED nowhere", "NOTICE_CODE_LIST_NOT_LOADED eu-fsf"})
+			wantEqual(t, "notices", noticesSaid(res.Notices), []string{"NOTICE_CODE_LIST_NOT_LOADED nowhere", "NOTICE_CODE_LIST_NOT_LOADED eu-fsf"})
 		},
 	},
 	{
@@ -1518,8 +1518,8 @@ var freshnessClauses = []clause{
 			p := w.published()
 			all := p.sequences()
 			for sequence, want := range map[uint64][]string{p.runs[0].last(): {"NOTICE_CODE_SNAPSHOT_SUPERSEDED "}, all[len(all)-1]: nil, 0: nil} {
-				res := p.screen(t, &pb.ScreenAddressesRequest{Addresses: []string{sdnUnreadable, ownLeaving, sdnLast}, Snapshot: sequence})
-				wantEqual(t, fmt.Sprintf("snapshot %d", sequence), noticesOf(res.Notices), want)
+				res := p.screen(t, &pb.ScreenAddressesRequest{Addresses: []string{ofacUnreadable, ownLeaving, ofacLast}, Snapshot: sequence})
+				wantEqual(t, fmt.Sprintf("snapshot %d", sequence), noticesSaid(res.Notices), want)
 				if sequence != 0 && res.Snapshot.Sequence != sequence {
 					t.Errorf("%v, want snapshot %d", res.Snapshot, sequence)
 				}
@@ -1630,7 +1630,7 @@ func holdsHeld(t *testing.T, w *world) {
 	run(0, "before.csv", ownAccount+",,,,,,,,,,\n"+ownScript+",,,,,,,,,,\n"+ownWitness+",,,,,,,,,,\n")
 	s := standUp(t, serve(t, "--redis", url))
 	before := s.screen(t, &pb.ScreenAddressesRequest{Addresses: []string{freeTron}})
-	wantEqual(t, "before", noticesOf(before.Notices), nil)
+	wantEqual(t, "before", noticesSaid(before.Notices), nil)
 	after := freeTron + ",,,,,,,,,,\n" + ownAccount + ",,,,,,,,,,\n"
 	begun := time.Now()
 	run(3, "after.csv", after)
@@ -1640,7 +1640,7 @@ func holdsHeld(t *testing.T, w *world) {
 		held = s.screen(t, &pb.ScreenAddressesRequest{Addresses: texts})
 		return len(held.Notices) > 0
 	})
-	wantEqual(t, "held", noticesOf(held.Notices), []string{"NOTICE_CODE_PUBLICATION_HELD own"})
+	wantEqual(t, "held", noticesSaid(held.Notices), []string{"NOTICE_CODE_PUBLICATION_HELD own"})
 	status, err := s.GetSnapshot(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -1668,6 +1668,6 @@ func holdsHeld(t *testing.T, w *world) {
 		released = s.screen(t, &pb.ScreenAddressesRequest{Addresses: texts})
 		return released.Snapshot.Sequence > held.Snapshot.Sequence
 	})
-	wantEqual(t, "released", noticesOf(released.Notices), nil)
+	wantEqual(t, "released", noticesSaid(released.Notices), nil)
 	wantEqual(t, "released", verdicts(released), []pb.Verdict{isNotListed, isListed, isListed, isNotListed})
 }
