@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -39,6 +40,12 @@ type published struct {
 	redis     *storetest.Server
 	documents map[string]string // their digests in hex, decompressed, by the name of the file
 	runs      []loadingRun
+
+	// results are the answers to everyReply, in its order.
+	results func() []*pb.ScreenResult
+	// others are answers to the same texts that were asked otherwise, and what
+	// ListService says.
+	others func() []proto.Message
 }
 
 // A loadingRun is one run of the loader.
@@ -204,7 +211,42 @@ func openPublished(t testing.TB) *published {
 		p.load(t, url, run.code, run.args...)
 	}
 	p.answering = standUp(t, serve(t, "--redis", url, "--log-calls", "all", "--log-level", "debug"), grpc.WithDefaultCallOptions(grpc.ForceCodecV2(wire.Codec{})))
+	p.results = sync.OnceValue(func() (all []*pb.ScreenResult) {
+		for _, r := range everyReply() {
+			all = append(all, p.one(t, r.text, r.request()))
+		}
+		return all
+	})
+	p.others = sync.OnceValue(func() []proto.Message { return p.askOtherwise(t) })
 	return p
+}
+
+// askOtherwise asks for published.others.
+func (p *published) askOtherwise(t testing.TB) (all []proto.Message) {
+	t.Helper()
+	var texts []string
+	for _, r := range everyReply() {
+		texts = append(texts, r.text)
+	}
+	for _, req := range []*pb.ScreenAddressesRequest{
+		{}, {MaxListAge: durationpb.New(1)}, {Snapshot: 1}, {AsOf: "2000-01-01"}, onLists("nowhere", ownList), onLists("us-fbi-ic3"), {Network: ethereumNetwork},
+	} {
+		req.Addresses = texts
+		all = append(all, p.screen(t, req))
+	}
+	snapshot, err := p.GetSnapshot(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	all = append(all, snapshot)
+	for _, address := range []string{ofacUnreadable, ofacTron, ownLeaving} {
+		history, err := p.GetAddressHistory(t.Context(), &pb.GetAddressHistoryRequest{Address: address})
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, history)
+	}
+	return all
 }
 
 // reworded is a text with other words in the place of some that stand there once.
@@ -413,32 +455,13 @@ func neverSent(enum protoreflect.Enum) clause {
 				}
 			}
 		}
-		var all []string
-		for _, r := range everyReply() {
-			all = append(all, r.text)
-			walk(w.published().screen(t, func() *pb.ScreenAddressesRequest {
-				req := r.request()
-				req.Addresses = []string{r.text}
-				return req
-			}()).ProtoReflect())
+		for _, r := range w.published().results() {
+			walk(r.ProtoReflect())
 		}
-		for _, req := range []*pb.ScreenAddressesRequest{{}, {MaxListAge: durationpb.New(1)}, {Snapshot: 1}, {AsOf: "2000-01-01"}, onLists("nowhere", ownList), {Network: "eip155:1"}} {
-			req.Addresses = all
-			walk(w.published().screen(t, req).ProtoReflect())
+		for _, m := range w.published().others() {
+			walk(m.ProtoReflect())
 		}
 		walk(w.builtin().screen(t, &pb.ScreenAddressesRequest{Addresses: []string{unlistedAddress, "0x098B716B8Aaf21512996dC57EB0615e2383E2f96"}}).ProtoReflect())
-		snapshot, err := w.published().GetSnapshot(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		walk(snapshot.ProtoReflect())
-		for _, address := range []string{ofacUnreadable, ofacTron, ownLeaving} {
-			history, err := w.published().GetAddressHistory(t.Context(), &pb.GetAddressHistoryRequest{Address: address})
-			if err != nil {
-				t.Fatal(err)
-			}
-			walk(history.ProtoReflect())
-		}
 		if len(seen) < 3 {
 			t.Errorf("only %d values of %s were in any answer", len(seen), name)
 		}
@@ -518,15 +541,14 @@ var verdictValueClauses = []clause{
 		element: "Verdict.VERDICT_CANNOT_SCREEN", says: []string{"VERDICT_CANNOT_SCREEN means that no reliable answer can be given; reason says why."},
 		holds: func(t *testing.T, w *world) {
 			none, some := 0, 0
-			for _, r := range everyReply() {
-				got := w.published().one(t, r.text, r.request())
+			for _, got := range w.published().results() {
 				if got.Verdict != cannotScreen {
 					none++
 					continue
 				}
 				some++
 				if got.Reason == 0 || len(got.Matches) > 0 {
-					t.Errorf("%q: %v", r.text, got)
+					t.Errorf("%v", got)
 				}
 			}
 			if none == 0 || some == 0 {
@@ -645,8 +667,8 @@ var verdictReasonClauses = []clause{
 		element: "Reason", says: []string{"Reason says why an address cannot be screened."},
 		holds: func(t *testing.T, w *world) {
 			seen := map[pb.Reason]bool{}
-			for _, r := range everyReply() {
-				if got := w.published().one(t, r.text, r.request()); got.Verdict == cannotScreen {
+			for _, got := range w.published().results() {
+				if got.Verdict == cannotScreen {
 					seen[got.Reason] = true
 				}
 			}
@@ -816,8 +838,8 @@ var verdictWarningClauses = []clause{
 		element: "Warning", says: []string{"Warning is a remark on how a text had to be read, or on what was found."},
 		holds: func(t *testing.T, w *world) {
 			seen := map[pb.Warning]bool{}
-			for _, r := range everyReply() {
-				for _, warning := range w.published().one(t, r.text, r.request()).Warnings {
+			for _, got := range w.published().results() {
+				for _, warning := range got.Warnings {
 					seen[warning] = true
 				}
 			}
@@ -842,13 +864,17 @@ var verdictWarningClauses = []clause{
 		element: "Warning.WARNING_HOMOGLYPH", says: []string{"It is never given with NOT_LISTED."},
 		holds: func(t *testing.T, w *world) {
 			given := 0
-			for _, r := range everyReply() {
-				for _, req := range []*pb.ScreenAddressesRequest{r.request(), {}, onLists("us-fbi-ic3")} {
-					if got := w.published().one(t, r.text, req); slices.Contains(got.Warnings, pb.Warning_WARNING_HOMOGLYPH) {
-						given++
-						if got.Verdict == isNotListed {
-							t.Errorf("%q: %v", r.text, got)
-						}
+			all := slices.Clone(w.published().results())
+			for _, m := range w.published().others() {
+				if res, ok := m.(*pb.ScreenAddressesResponse); ok {
+					all = append(all, res.Results...)
+				}
+			}
+			for _, got := range all {
+				if slices.Contains(got.Warnings, pb.Warning_WARNING_HOMOGLYPH) {
+					given++
+					if got.Verdict == isNotListed {
+						t.Errorf("%v", got)
 					}
 				}
 			}
@@ -924,8 +950,7 @@ var verdictMatchClauses = []clause{
 		element: "Basis", says: []string{"Basis says why an address matches a listing, the strongest first."},
 		holds: func(t *testing.T, w *world) {
 			several := 0
-			for _, r := range everyReply() {
-				got := w.published().one(t, r.text, r.request())
+			for _, got := range w.published().results() {
 				for i, m := range got.Matches {
 					for _, before := range got.Matches[:i] {
 						// Whatever its basis, a listing that makes a stronger verdict comes first.
@@ -934,7 +959,7 @@ var verdictMatchClauses = []clause{
 						}
 						several++
 						if m.Basis < before.Basis {
-							t.Errorf("%q: %v", r.text, got)
+							t.Errorf("%v", got)
 						}
 					}
 				}
