@@ -60,7 +60,7 @@ type loadingRun struct {
 	}
 }
 
-// The lists that a published world has, and those of the operator's own kind.
+// The SDN List, and the operator's own.
 const (
 	sdnList = "us-ofac-sdn"
 	ownList = "own"
@@ -73,14 +73,14 @@ const (
 	secondOfSDN = "2025-03-21"
 )
 
-// Days of the operator's own list.
+// The days of the publications of the operator's own list.
 const (
 	firstOfOwn  = "2025-06-01"
 	secondOfOwn = "2025-09-10"
 )
 
-// Addresses of the published world. Those of the operator's own list are made, from
-// keys that nobody holds; see screen/testdata/vectors.json.
+// Addresses of the published world. Those of the operator's own list are made up: see
+// screen/testdata/vectors.json.
 const (
 	ownEVM           = "0x26e13eC291b3f6Cd0544bc83a5390eE5B5c9d42B"
 	ownEVMOnTron     = "TDWnWf2M9q48j1tkucpthfB8uvbDEiKsan" // the same 20 bytes
@@ -114,8 +114,8 @@ const (
 	ilPooled       = "rGWrZyQqhTp9Xu7G5Pkayo7bXjH4k4QYpf"
 	ilTag          = "100000002"
 
-	freeBitcoin = "3E6ZCKRrsdPc35chA9Eftp1h3DLW18NFNV" // on no list
-	freeTron    = "TXEsK1sEsKjZ1xtHitnyAAoqw3WLdYdRNW" // on no list
+	freeBitcoin = "3E6ZCKRrsdPc35chA9Eftp1h3DLW18NFNV" // on none of these lists
+	freeTron    = "TXEsK1sEsKjZ1xtHitnyAAoqw3WLdYdRNW" // likewise
 )
 
 // ownRows are the rows of the operator's own list, without its header.
