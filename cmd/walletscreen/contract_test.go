@@ -405,6 +405,8 @@ type world struct {
 	answers func() []proto.Message
 	// guarded serves the builtin list to the callers of guardedCallers only.
 	guarded func() *guarded
+	// published serves small publications of every kind of list: see openPublished.
+	published func() *published
 }
 
 func newWorld(t *testing.T) *world {
@@ -427,6 +429,7 @@ func newWorld(t *testing.T) *world {
 	w.empty = sync.OnceValue(func() *answering { return standUp(t, serve(t, "--redis", "redis://"+storetest.Redis(t).Addr)) })
 	w.answers = sync.OnceValue(func() []proto.Message { return manyAnswers(t, w) })
 	w.guarded = sync.OnceValue(func() *guarded { return newGuarded(t) })
+	w.published = sync.OnceValue(func() *published { return openPublished(t) })
 	return w
 }
 
