@@ -405,6 +405,8 @@ type world struct {
 	answers func() []proto.Message
 	// guarded serves the builtin list to the callers of guardedCallers only.
 	guarded func() *guarded
+	// chronicle is a signed installation with a past.
+	chronicle func() *chronicle
 }
 
 func newWorld(t *testing.T) *world {
@@ -427,6 +429,7 @@ func newWorld(t *testing.T) *world {
 	w.empty = sync.OnceValue(func() *answering { return standUp(t, serve(t, "--redis", "redis://"+storetest.Redis(t).Addr)) })
 	w.answers = sync.OnceValue(func() []proto.Message { return manyAnswers(t, w) })
 	w.guarded = sync.OnceValue(func() *guarded { return newGuarded(t) })
+	w.chronicle = sync.OnceValue(func() *chronicle { return newChronicle(t) })
 	return w
 }
 
@@ -559,6 +562,7 @@ var guardedCallers = map[string]string{
 	"exporter": "permissions: [export]",
 	"admin":    "permissions: [admin]",
 	"greedy":   "permissions: [screen, lists], quota: {addresses_per_second: 0.01, burst: 20}",
+	"brisk":    "permissions: [screen], quota: {addresses_per_second: 2.5, burst: 3}",
 }
 
 // guarded is a server that knows its callers.

@@ -681,7 +681,8 @@ const (
 	ErrorReason_ERROR_REASON_INVALID_AS_OF ErrorReason = 5
 	// ERROR_REASON_INVALID_MAX_LIST_AGE: zero, negative or out of range.
 	ErrorReason_ERROR_REASON_INVALID_MAX_LIST_AGE ErrorReason = 6
-	// ERROR_REASON_INVALID_SNAPSHOT: snapshot and min_snapshot contradict each other.
+	// ERROR_REASON_INVALID_SNAPSHOT: snapshot and min_snapshot contradict each other,
+	// or from_digest is not the digest of a from_snapshot.
 	ErrorReason_ERROR_REASON_INVALID_SNAPSHOT ErrorReason = 7
 	// ERROR_REASON_INVALID_REQUEST_ID: too long or not printable ASCII.
 	ErrorReason_ERROR_REASON_INVALID_REQUEST_ID ErrorReason = 8
@@ -718,7 +719,7 @@ const (
 	// Deprecated: Marked as deprecated in walletscreen/v1/walletscreen.proto.
 	ErrorReason_ERROR_REASON_NOT_OFFERED ErrorReason = 19
 	// ERROR_REASON_SNAPSHOT_UNREADABLE: the snapshot asked for is not in memory, and
-	// where it is kept cannot be reached or read now. Try again.
+	// where it is kept cannot be reached or read now. Metadata: "snapshot". Try again.
 	ErrorReason_ERROR_REASON_SNAPSHOT_UNREADABLE ErrorReason = 20
 	// ERROR_REASON_SERVER_STOPPING: the server is going away, and ends its streams.
 	// Go on at another one, or here when it is back.
