@@ -21,6 +21,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -127,15 +128,19 @@ type chronicle struct {
 	// which nothing is.
 	mistrusting, empty *answering
 
-	key       ed25519.PublicKey
-	keyID     string
-	published string // URL of texts
-	again     string // the file that house was found unchanged in last
-	heldText  string // what is held of house, decompressed
-	heldFile  string
-	compared  [2]time.Time // house was compared last between these
-	stopped   [2]time.Time // house was first held between these
-	began     [2]time.Time // plain began to serve between these
+	key        ed25519.PublicKey
+	keyID      string
+	published  string // URL of texts
+	again      string // the file that house was found unchanged in last
+	heldText   string // what is held of house, decompressed
+	heldFile   string
+	rolledBack [2]time.Time // extra was taken back between these
+	compared   [2]time.Time // house was compared last between these
+	stopped    [2]time.Time // house was first held between these
+	began      [2]time.Time // plain began to serve between these
+
+	// taken are the changes that the rollback made. They are many.
+	taken func() *toldChanges
 }
 
 // chronicleSnapshot is the number of the snapshot that a chronicle serves.
@@ -189,25 +194,24 @@ func newChronicle(t testing.TB) *chronicle {
 		row(renamedText, "ETH", "New Name", "m-3"), row(distantText, "ETH", "Late", "m-4", "", "", "", "2099-01-01"), row(newText, "ETH", "New", "m-5"))
 	p.load(0, second)
 	p.load(0, "us-ofac-sdn=../../loader/ofac/testdata/advanced.xml", "--release")
-	texts := p.own("texts", "2026-02-07",
+	p.own("texts", "2026-02-07",
 		row(repeatedText, "", "Texts", "t-1"), row(misprintText, "", "Texts", "t-1"), row(hashText, "", "Texts", "t-1"), row(strangeText, "", "Texts", "t-1"), row(severalText, "", "Texts", "t-1"))
 	files := httptest.NewServer(http.FileServer(http.Dir(p.dir)))
 	defer files.Close()
 	x.published = files.URL + "/texts-2026-02-07.csv"
 	p.load(0, "texts@2026-02-07="+x.published)
-	if texts == "" {
-		t.Fatal("texts were not written")
-	}
 	p.load(0, p.own("extra", "2026-02-08", extraRows()...))
+	x.rolledBack[0] = time.Now()
 	if out := runProgram(t, "", "snapshot", "rollback", "4", "--redis", p.url, "--namespace", "chronicle", "--signing-key", signing); out.code != 0 {
 		t.Fatalf("%+v", out)
 	}
+	x.rolledBack[1] = time.Now()
 	x.again = p.write("house again.csv", mustRead(t, strings.TrimPrefix(second, "house@2026-02-05=")))
 	x.compared[0] = time.Now()
 	p.load(4, "house@2026-02-05="+x.again)
 	x.compared[1] = time.Now()
 
-	x.heldText = ownHeader + row(repeatedText, "ETH", "Mallory the Second", "m-1") + "\n" + row(accountText(9), "ETH", "Nine", "m-9") + "\n"
+	x.heldText = ownHeader + row(repeatedText, "ETH", "Mallory the Second", "m-1") + "\n" + row(repeatedText, "USDT", "Mallory the Second", "m-1", "", "", "", "", "2099-01-01") + "\n" + row(accountText(9), "ETH", "Nine", "m-9") + "\n"
 	var zipped bytes.Buffer
 	z := gzip.NewWriter(&zipped)
 	_, err = z.Write([]byte(x.heldText))
@@ -229,7 +233,19 @@ func newChronicle(t testing.TB) *chronicle {
 	x.stale = p.serve(t, "--namespace", "chronicle", "--max-list-age", "1ms", "--verify-key", signing+".pub")
 	x.mistrusting = p.serve(t, "--namespace", "chronicle", "--verify-key", other+".pub")
 	x.empty = p.serve(t, "--namespace", "empty")
+	x.taken = sync.OnceValue(func() *toldChanges {
+		return x.plain.follow(t, &pb.WatchChangesRequest{FromSnapshot: 5}).next()
+	})
 	return x
+}
+
+// since are the changes since a snapshot.
+func (x *chronicle) since(t testing.TB, from uint64) *toldChanges {
+	t.Helper()
+	if from == 5 {
+		return x.taken()
+	}
+	return x.plain.follow(t, &pb.WatchChangesRequest{FromSnapshot: from}).next()
 }
 
 func mustRead(t testing.TB, file string) string {
@@ -851,7 +867,7 @@ var listStatusClauses = []clause{
 	statusClause("added_rows", "added_rows counts the rows that the loaded publication listed first.", (*pb.ListStatus).GetAddedRows, 2, 5, 7, countedFrozen(func(l *screen.Listing, newest screen.Ordinal) bool { return l.Listed == newest })),
 	statusClause("removed_rows", "removed_rows counts the rows that it delisted.", (*pb.ListStatus).GetRemovedRows, 1, 0, 0, countedFrozen(func(l *screen.Listing, newest screen.Ordinal) bool { return l.Delisted == newest })),
 	{
-		element: "ListStatus.first_publication", says: []string{"first_publication is the oldest of them: questions about earlier dates cannot be answered."},
+		element: "ListStatus.first_publication", says: []string{"first_publication is the oldest of them: questions about earlier dates cannot be answered, unless the list is of LIST_KIND_INTERNAL."},
 		holds: func(t *testing.T, w *world) {
 			x := w.chronicle()
 			first := mustRead(t, filepath.Join(x.dir, "house-2026-01-05.csv"))
@@ -869,10 +885,14 @@ var listStatusClauses = []clause{
 					}
 				}
 			}
+			// Before an operator's own list there was nothing on it.
+			if r := x.plain.one(t, repeatedText, &pb.ScreenAddressesRequest{ListIds: []string{"house"}, AsOf: "2026-01-04"}); r.GetVerdict() != pb.Verdict_VERDICT_NOT_LISTED {
+				t.Errorf("of house, as of the day before: %v", r)
+			}
 		},
 	},
 	{
-		element: "ListStatus.held", says: []string{"held is another publication that the publisher offers and that a guard stopped; unset when none is."},
+		element: "ListStatus.held", says: []string{"held is another publication that the publisher offers and that a guard stopped, or one that an operator took back; unset when there is none."},
 		holds: func(t *testing.T, w *world) {
 			s := w.chronicle().plain
 			if held := s.list(t, "house").GetHeld(); held == nil || held.GetSha256() == s.list(t, "house").GetPublication().GetSha256() {
@@ -929,7 +949,7 @@ func uncoveredClause(field, says string, get func(*pb.UncoveredList) string, wan
 var heldClauses = []clause{
 	{
 		element: "HeldPublication", says: []string{
-			"HeldPublication is a publication that a guard stopped, because what it changes looks like an accident.",
+			"HeldPublication is a publication that a guard stopped, because what it changes looks like an accident, or that an operator took back by a rollback.",
 			"It is not served until an operator releases it or the publisher offers another.",
 		},
 		holds: func(t *testing.T, w *world) {
@@ -968,10 +988,20 @@ var heldClauses = []clause{
 			eventually(t, "nothing is held", isHeld(""))
 			lists(accountText(4), pb.Verdict_VERDICT_NOT_LISTED)
 			lists(accountText(5), pb.Verdict_VERDICT_LISTED)
+			// An operator takes it back.
+			if out := runProgram(t, "", "snapshot", "rollback", "2", "--redis", p.url); out.code != 0 {
+				t.Fatalf("%+v", out)
+			}
+			s.atSnapshot(t, 4)
+			eventually(t, "it is held", isHeld("2026-01-04"))
+			lists(accountText(4), pb.Verdict_VERDICT_LISTED)
+			p.load(3, torn)
+			equal(t, "the snapshot", 4, s.snapshot(t).GetSnapshot().GetSequence())
 		},
 	},
-	heldClause("since", "since is when a guard first stopped it.", func(t *testing.T, x *chronicle, held *pb.HeldPublication) {
+	heldClause("since", "since is when a guard first stopped it, or when it was taken back.", func(t *testing.T, x *chronicle, held *pb.HeldPublication) {
 		between(t, "since", held.GetSince().AsTime(), x.stopped)
+		between(t, "since, of one that was taken back,", x.plain.firstHeld(t, "extra").GetSince().AsTime(), x.rolledBack)
 	}),
 	heldClause("published_on", "published_on is the publisher's date.", func(t *testing.T, _ *chronicle, held *pb.HeldPublication) {
 		equal(t, "published_on", "2026-03-05", held.GetPublishedOn())
@@ -983,9 +1013,12 @@ var heldClauses = []clause{
 	heldClause("source", "source is where the loader read it: a URL or a file name.", func(t *testing.T, x *chronicle, held *pb.HeldPublication) {
 		equal(t, "source", filepath.Base(x.heldFile), held.GetSource())
 	}),
-	heldClause("why", "why says what the guard found, for people, in English; its wording may change.", func(t *testing.T, x *chronicle, held *pb.HeldPublication) {
-		if !strings.Contains(held.GetWhy(), "5 of 6 rows are gone") || !strings.Contains(x.plain.firstHeld(t, "eu-fsf").GetWhy(), "fewer than") {
-			t.Errorf("%q, and of eu-fsf %q", held.GetWhy(), x.plain.firstHeld(t, "eu-fsf").GetWhy())
+	heldClause("source", `Of one that was taken back it is the snapshot that it was in ("snapshot 5").`, func(t *testing.T, x *chronicle, _ *pb.HeldPublication) {
+		equal(t, "source", "snapshot 5", x.plain.firstHeld(t, "extra").GetSource())
+	}),
+	heldClause("why", "why says what the guard found, or that it was taken back, for people, in English; its wording may change.", func(t *testing.T, x *chronicle, held *pb.HeldPublication) {
+		if !strings.Contains(held.GetWhy(), "4 of 6 rows are gone") || !strings.Contains(x.plain.firstHeld(t, "eu-fsf").GetWhy(), "fewer than") || !strings.Contains(x.plain.firstHeld(t, "extra").GetWhy(), "back") {
+			t.Errorf("%q, of eu-fsf %q, of extra %q", held.GetWhy(), x.plain.firstHeld(t, "eu-fsf").GetWhy(), x.plain.firstHeld(t, "extra").GetWhy())
 		}
 	}),
 	heldClause("listed", "listed counts the address rows that it would list.", func(t *testing.T, x *chronicle, held *pb.HeldPublication) {
@@ -995,11 +1028,11 @@ var heldClauses = []clause{
 		}
 	}),
 	heldClause("delisted", "delisted counts the address rows that it would delist.", func(t *testing.T, x *chronicle, held *pb.HeldPublication) {
-		equal(t, "delisted", 5, held.GetDelisted())
+		equal(t, "delisted", 4, held.GetDelisted())
 		equal(t, "delisted by the first of eu-fsf", 0, x.plain.firstHeld(t, "eu-fsf").GetDelisted())
 	}),
-	heldClause("amended", "amended counts the address rows of which it would change what is said of them or their party.", func(t *testing.T, x *chronicle, held *pb.HeldPublication) {
-		equal(t, "amended", 1, held.GetAmended())
+	heldClause("amended", "amended counts the address rows of which it would say something else, and the parties, each once however many rows it has.", func(t *testing.T, x *chronicle, held *pb.HeldPublication) {
+		equal(t, "amended", 2, held.GetAmended())
 		equal(t, "amended by the first of eu-fsf", 0, x.plain.firstHeld(t, "eu-fsf").GetAmended())
 	}),
 	{
@@ -1637,8 +1670,11 @@ func lostData(t *testing.T, _ *world) {
 
 // tooMuch has changes that take more than 64 MiB, told and to catch up with.
 func tooMuch(t *testing.T, _ *world) {
-	x := newLive(t)
-	f := x.s.follow(t, &pb.WatchChangesRequest{})
+	x := newPremises(t)
+	x.load(0, x.own("alpha", "2026-01-01", row(accountText(1))))
+	// With the race detector it takes seconds.
+	s := standUp(t, serveBuilt(t, builtPlain.program(t), "", "--redis", x.url))
+	f := s.follow(t, &pb.WatchChangesRequest{})
 	f.next()
 	rows := make([]string, 5800) // of 12,000 bytes and what each row has of its own
 	for i := range rows {
@@ -1646,11 +1682,11 @@ func tooMuch(t *testing.T, _ *world) {
 	}
 	rows[0] = bulky(accountText(1_000_000))
 	x.load(0, x.own("bulky", "2026-01-02", rows...))
-	for _, f := range []*follower{f, x.s.follow(t, &pb.WatchChangesRequest{FromSnapshot: 1})} {
+	for _, f := range []*follower{f, s.follow(t, &pb.WatchChangesRequest{FromSnapshot: 1})} {
 		info := wantRefused(t, f.end(), codes.OutOfRange, "SNAPSHOT_TOO_OLD", false)
 		equal(t, "metadata", map[string]string{"oldest": "2"}, info.GetMetadata())
 	}
-	equal(t, "from there", []string{"2"}, x.s.follow(t, &pb.WatchChangesRequest{FromSnapshot: 2}).next().signs())
+	equal(t, "from there", []string{"2"}, s.follow(t, &pb.WatchChangesRequest{FromSnapshot: 2}).next().signs())
 }
 
 var watchClauses = []clause{
@@ -1763,11 +1799,9 @@ var watchClauses = []clause{
 		element: "WatchChangesRequest", says: []string{"WatchChangesRequest says from where to follow the changes."},
 		holds: func(t *testing.T, w *world) {
 			s := w.chronicle().plain
-			for from, want := range map[uint64]int{0: 0, 1: 5 + 7 + 4, 3: 5, 4: 0, 6: 0} {
+			for from, want := range map[uint64]int{0: 0, 1: 4 + 5 + 7, 3: 5, 4: 0, 6: 0} {
 				changes := s.follow(t, withUnknown(&pb.WatchChangesRequest{FromSnapshot: from}, newerFields())).next()
-				if got := len(changes.changes); (got == 0) != (want == 0) {
-					t.Errorf("from %d: %q", from, changes.signs())
-				}
+				equal(t, fmt.Sprintf("changes from %d", from), want, len(changes.changes))
 			}
 		},
 	},
@@ -1780,9 +1814,9 @@ var watchClauses = []clause{
 			s := w.chronicle().plain
 			for _, from := range []uint64{1, 3, 4, 5, 6} {
 				listings := s.current(t, from)
-				changes := s.follow(t, &pb.WatchChangesRequest{FromSnapshot: from}).next()
+				changes := *w.chronicle().since(t, from)
 				// One that counts from a day to come is a current listing, and no answer has it.
-				changes.changes = slices.DeleteFunc(changes.changes, func(c *pb.ListingChange) bool { return c.GetListing().GetAddress() == distantText })
+				changes.changes = slices.DeleteFunc(slices.Clone(changes.changes), func(c *pb.ListingChange) bool { return c.GetListing().GetAddress() == distantText })
 				changes.apply(t, listings)
 				equal(t, fmt.Sprintf("from %d", from), s.current(t, chronicleSnapshot), listings)
 			}
@@ -1846,7 +1880,7 @@ var watchClauses = []clause{
 			}
 			for from, digest := range digests {
 				with := s.follow(t, &pb.WatchChangesRequest{FromSnapshot: from, FromDigest: digest}).next()
-				equal(t, "with the digest", s.follow(t, &pb.WatchChangesRequest{FromSnapshot: from}).next().signs(), with.signs())
+				equal(t, "with the digest", w.chronicle().since(t, from).signs(), with.signs())
 				other := digests[3]
 				if from == 3 {
 					other = digests[1]
@@ -1882,7 +1916,7 @@ var watchClauses = []clause{
 		holds: func(t *testing.T, w *world) {
 			s := w.chronicle().plain
 			for _, from := range []uint64{0, 1, 5} { // read checks that all messages name the same one
-				changes := s.follow(t, &pb.WatchChangesRequest{FromSnapshot: from}).next()
+				changes := w.chronicle().since(t, from)
 				equal(t, "snapshot", s.snapshot(t).GetSnapshot(), changes.ref)
 				resumed := s.follow(t, &pb.WatchChangesRequest{FromSnapshot: changes.ref.GetSequence(), FromDigest: changes.ref.GetDigest()}).next()
 				equal(t, "resumed", []string{"6"}, resumed.signs())
@@ -1903,7 +1937,7 @@ var watchClauses = []clause{
 		},
 		holds: func(t *testing.T, w *world) {
 			s := w.chronicle().plain
-			changes := s.follow(t, &pb.WatchChangesRequest{FromSnapshot: 5}).next()
+			changes := w.chronicle().since(t, 5)
 			equal(t, "changes", manyRowsOfExtra+201, len(changes.changes))
 			equal(t, "the first messages", []int{1000, 1000}, changes.counts[:2])
 			large := 0
@@ -1961,8 +1995,8 @@ func notReached(t testing.TB, err error, served, field, asked string) {
 func changeOf(t testing.TB, w *world, from uint64, list, text, symbol string) *pb.ListingChange {
 	t.Helper()
 	var found []*pb.ListingChange
-	for _, c := range w.chronicle().plain.follow(t, &pb.WatchChangesRequest{FromSnapshot: from, ListIds: []string{list}}).next().changes {
-		if c.GetListing().GetAddress() == text && c.GetListing().GetSymbol() == symbol {
+	for _, c := range w.chronicle().since(t, from).changes {
+		if c.GetListing().GetListId() == list && c.GetListing().GetAddress() == text && c.GetListing().GetSymbol() == symbol {
 			found = append(found, c)
 		}
 	}
@@ -2032,18 +2066,16 @@ var changeClauses = []clause{
 	{
 		element: "ListingChangeType.LISTING_CHANGE_TYPE_UNSPECIFIED", says: []string{"LISTING_CHANGE_TYPE_UNSPECIFIED is never sent."},
 		holds: func(t *testing.T, w *world) {
-			for s, last := range map[*answering]uint64{w.chronicle().plain: chronicleSnapshot, w.loaded(): lastSnapshot} {
-				for from := range last {
-					if s == w.chronicle().plain && from == 2 {
-						continue
-					}
-					for _, c := range s.follow(t, &pb.WatchChangesRequest{FromSnapshot: from}).next().changes {
-						if c.GetType() < 1 || c.GetType() > 3 {
-							t.Errorf("from %d: %v", from, c)
-						}
-					}
-				}
+			var all []*pb.ListingChange
+			for _, from := range []uint64{0, 1, 3, 4, 5} {
+				all = append(all, w.chronicle().since(t, from).changes...)
+				all = append(all, w.loaded().follow(t, &pb.WatchChangesRequest{FromSnapshot: from}).next().changes...)
 			}
+			types := map[pb.ListingChangeType]bool{}
+			for _, c := range all {
+				types[c.GetType()] = true
+			}
+			equal(t, "types", map[pb.ListingChangeType]bool{1: true, 2: true, 3: true}, types)
 		},
 	},
 	{
