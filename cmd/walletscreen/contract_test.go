@@ -407,6 +407,8 @@ type world struct {
 	guarded func() *guarded
 	// published serves small publications of every kind of list: see openPublished.
 	published func() *published
+	// chronicle is a signed installation with a past.
+	chronicle func() *chronicle
 }
 
 func newWorld(t *testing.T) *world {
@@ -430,6 +432,7 @@ func newWorld(t *testing.T) *world {
 	w.answers = sync.OnceValue(func() []proto.Message { return manyAnswers(t, w) })
 	w.guarded = sync.OnceValue(func() *guarded { return newGuarded(t) })
 	w.published = sync.OnceValue(func() *published { return openPublished(t) })
+	w.chronicle = sync.OnceValue(func() *chronicle { return newChronicle(t) })
 	return w
 }
 
@@ -562,6 +565,7 @@ var guardedCallers = map[string]string{
 	"exporter": "permissions: [export]",
 	"admin":    "permissions: [admin]",
 	"greedy":   "permissions: [screen, lists], quota: {addresses_per_second: 0.01, burst: 20}",
+	"brisk":    "permissions: [screen], quota: {addresses_per_second: 2.5, burst: 3}",
 }
 
 // guarded is a server that knows its callers.

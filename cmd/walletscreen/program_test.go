@@ -52,6 +52,11 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
+	// With the race detector a process waits a second before it ends, for other
+	// goroutines that are about to report something.
+	if _, set := os.LookupEnv("GORACE"); !set {
+		os.Setenv("GORACE", "atexit_sleep_ms=100")
+	}
 	code := m.Run()
 	for _, b := range []*build{&built, &builtPlain} {
 		if b.dir != "" {

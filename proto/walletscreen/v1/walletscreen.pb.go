@@ -681,7 +681,8 @@ const (
 	ErrorReason_ERROR_REASON_INVALID_AS_OF ErrorReason = 5
 	// ERROR_REASON_INVALID_MAX_LIST_AGE: zero, negative or out of range.
 	ErrorReason_ERROR_REASON_INVALID_MAX_LIST_AGE ErrorReason = 6
-	// ERROR_REASON_INVALID_SNAPSHOT: snapshot and min_snapshot contradict each other.
+	// ERROR_REASON_INVALID_SNAPSHOT: snapshot and min_snapshot contradict each other,
+	// or from_digest is not the digest of a from_snapshot.
 	ErrorReason_ERROR_REASON_INVALID_SNAPSHOT ErrorReason = 7
 	// ERROR_REASON_INVALID_REQUEST_ID: too long or not printable ASCII.
 	ErrorReason_ERROR_REASON_INVALID_REQUEST_ID ErrorReason = 8
@@ -718,7 +719,7 @@ const (
 	// Deprecated: Marked as deprecated in walletscreen/v1/walletscreen.proto.
 	ErrorReason_ERROR_REASON_NOT_OFFERED ErrorReason = 19
 	// ERROR_REASON_SNAPSHOT_UNREADABLE: the snapshot asked for is not in memory, and
-	// where it is kept cannot be reached or read now. Try again.
+	// where it is kept cannot be reached or read now. Metadata: "snapshot". Try again.
 	ErrorReason_ERROR_REASON_SNAPSHOT_UNREADABLE ErrorReason = 20
 	// ERROR_REASON_SERVER_STOPPING: the server is going away, and ends its streams.
 	// Go on at another one, or here when it is back.
@@ -2170,14 +2171,14 @@ type ListStatus struct {
 	// publications counts the publications in the history of the list.
 	Publications uint64 `protobuf:"varint,18,opt,name=publications,proto3" json:"publications,omitempty"`
 	// first_publication is the oldest of them: questions about earlier dates
-	// cannot be answered.
+	// cannot be answered, unless the list is of LIST_KIND_INTERNAL.
 	FirstPublication *PublicationRef `protobuf:"bytes,19,opt,name=first_publication,json=firstPublication,proto3" json:"first_publication,omitempty"`
 	// added_rows counts the rows that the loaded publication listed first.
 	AddedRows uint64 `protobuf:"varint,20,opt,name=added_rows,json=addedRows,proto3" json:"added_rows,omitempty"`
 	// removed_rows counts the rows that it delisted.
 	RemovedRows uint64 `protobuf:"varint,21,opt,name=removed_rows,json=removedRows,proto3" json:"removed_rows,omitempty"`
 	// held is another publication that the publisher offers and that a guard
-	// stopped; unset when none is.
+	// stopped, or one that an operator took back; unset when there is none.
 	Held          *HeldPublication `protobuf:"bytes,22,opt,name=held,proto3" json:"held,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2368,26 +2369,28 @@ func (x *ListStatus) GetHeld() *HeldPublication {
 }
 
 // HeldPublication is a publication that a guard stopped, because what it changes
-// looks like an accident. It is not served until an operator releases it or the
-// publisher offers another.
+// looks like an accident, or that an operator took back by a rollback. It is not
+// served until an operator releases it or the publisher offers another.
 type HeldPublication struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// since is when a guard first stopped it.
+	// since is when a guard first stopped it, or when it was taken back.
 	Since *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=since,proto3" json:"since,omitempty"`
 	// published_on is the publisher's date.
 	PublishedOn string `protobuf:"bytes,2,opt,name=published_on,json=publishedOn,proto3" json:"published_on,omitempty"`
 	// sha256 is the digest of the document, decompressed.
 	Sha256 string `protobuf:"bytes,3,opt,name=sha256,proto3" json:"sha256,omitempty"`
-	// source is where the loader read it: a URL or a file name.
+	// source is where the loader read it: a URL or a file name. Of one that was taken
+	// back it is the snapshot that it was in ("snapshot 5").
 	Source string `protobuf:"bytes,4,opt,name=source,proto3" json:"source,omitempty"`
-	// why says what the guard found, for people, in English; its wording may change.
+	// why says what the guard found, or that it was taken back, for people, in
+	// English; its wording may change.
 	Why string `protobuf:"bytes,5,opt,name=why,proto3" json:"why,omitempty"`
 	// listed counts the address rows that it would list.
 	Listed uint64 `protobuf:"varint,6,opt,name=listed,proto3" json:"listed,omitempty"`
 	// delisted counts the address rows that it would delist.
 	Delisted uint64 `protobuf:"varint,7,opt,name=delisted,proto3" json:"delisted,omitempty"`
-	// amended counts the address rows of which it would change what is said of them
-	// or their party.
+	// amended counts the address rows of which it would say something else, and the
+	// parties, each once however many rows it has.
 	Amended       uint64 `protobuf:"varint,8,opt,name=amended,proto3" json:"amended,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
