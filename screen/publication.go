@@ -165,7 +165,7 @@ type Held struct {
 	// publication with it, by a rollback; 0 when a guard stopped it.
 	RolledBack uint64
 
-	// How many rows it would change.
+	// How many rows it would change; Amended counts parties, too.
 	Listed, Delisted, Amended int
 }
 
