@@ -1787,8 +1787,12 @@ var watchClauses = []clause{
 			if took := time.Since(begin); took < 1900*time.Millisecond {
 				t.Errorf("waited %s, want two seconds", took)
 			}
-			// Never to the deadline of the call.
-			notReached(t, x.s.followFor(t, time.Second, &pb.WatchChangesRequest{FromSnapshot: math.MaxUint64}).end(), "2", "from_snapshot", fmt.Sprint(uint64(math.MaxUint64)))
+			// Never to the deadline of the call, if the machine is not too busy.
+			err := status.Error(codes.DeadlineExceeded, "")
+			for try := 0; try < 10 && status.Code(err) == codes.DeadlineExceeded; try++ {
+				err = x.s.followFor(t, time.Second, &pb.WatchChangesRequest{FromSnapshot: math.MaxUint64}).end()
+			}
+			notReached(t, err, "2", "from_snapshot", fmt.Sprint(uint64(math.MaxUint64)))
 		},
 	},
 	{
@@ -1839,8 +1843,12 @@ var watchClauses = []clause{
 			text := protowire.AppendString(protowire.AppendTag(nil, 1, protowire.BytesType), "1")
 			equal(t, "a text", []string{"6"}, s.follow(t, withUnknown(&pb.WatchChangesRequest{}, text)).next().signs())
 			// A negative number is a large one.
+			waiting := map[uint64]*follower{}
 			for _, n := range []uint64{7, math.MaxInt64, 1 << 63, math.MaxUint64} {
-				notReached(t, s.followFor(t, 300*time.Millisecond, withUnknown(&pb.WatchChangesRequest{}, from(n))).end(), "6", "from_snapshot", fmt.Sprint(n))
+				waiting[n] = s.follow(t, withUnknown(&pb.WatchChangesRequest{}, from(n)))
+			}
+			for n, f := range waiting {
+				notReached(t, f.end(), "6", "from_snapshot", fmt.Sprint(n))
 			}
 		},
 	},
@@ -2217,13 +2225,16 @@ var exportClauses = []clause{
 			number := func(n uint64) []byte {
 				return protowire.AppendVarint(protowire.AppendTag(nil, 1, protowire.VarintType), n)
 			}
+			waiting := map[uint64]grpc.ServerStreamingClient[pb.ExportSnapshotResponse]{}
 			for _, n := range []uint64{2, 7, math.MaxInt64, 1 << 63, math.MaxUint64} {
-				ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
-				stream, err := s.lists.ExportSnapshot(ctx, withUnknown(&pb.ExportSnapshotRequest{}, number(n)))
-				if err == nil {
-					_, err = stream.Recv()
+				stream, err := s.lists.ExportSnapshot(t.Context(), withUnknown(&pb.ExportSnapshotRequest{}, number(n)))
+				if err != nil {
+					t.Fatal(err)
 				}
-				cancel()
+				waiting[n] = stream
+			}
+			for n, stream := range waiting {
+				_, err := stream.Recv()
 				info := wantRefused(t, err, codes.FailedPrecondition, "SNAPSHOT_NOT_HELD", false)
 				equal(t, "metadata", map[string]string{"sequence": "6", "snapshot": fmt.Sprint(n)}, info.GetMetadata())
 			}
@@ -2389,11 +2400,10 @@ var reasonClauses = []clause{
 		},
 		holds: func(t *testing.T, w *world) {
 			s := w.chronicle().plain
-			ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
-			defer cancel()
-			_, err := s.ScreenAddresses(ctx, &pb.ScreenAddressesRequest{Addresses: []string{repeatedText}, MinSnapshot: 8})
+			f := s.follow(t, &pb.WatchChangesRequest{FromSnapshot: 7})
+			_, err := s.ScreenAddresses(t.Context(), &pb.ScreenAddressesRequest{Addresses: []string{repeatedText}, MinSnapshot: 8})
 			notReached(t, err, "6", "min_snapshot", "8")
-			notReached(t, s.followFor(t, 500*time.Millisecond, &pb.WatchChangesRequest{FromSnapshot: 7}).end(), "6", "from_snapshot", "7")
+			notReached(t, f.end(), "6", "from_snapshot", "7")
 		},
 	},
 	{
@@ -2461,16 +2471,19 @@ var reasonClauses = []clause{
 			for _, n := range []int{4, 10_000} {
 				equal(t, "metadata", metadata(n), wantRefused(t, ask(n), codes.ResourceExhausted, "QUOTA_EXCEEDED", false).GetMetadata())
 			}
-			if err := ask(3); err != nil {
+			err := ask(3)
+			if err != nil {
 				t.Errorf("the burst: %v", err)
 			}
-			err := ask(2)
-			equal(t, "metadata", metadata(2), wantRefused(t, err, codes.ResourceExhausted, "QUOTA_EXCEEDED", true).GetMetadata())
-			if after := retryOf(err); after > 800*time.Millisecond {
-				t.Errorf("try again after %s, want no more than 2 of 2.5 addresses a second take", after)
+			for err == nil { // a slow machine may have another burst meanwhile
+				err = ask(3)
+			}
+			equal(t, "metadata", metadata(3), wantRefused(t, err, codes.ResourceExhausted, "QUOTA_EXCEEDED", true).GetMetadata())
+			if after := retryOf(err); after > 1200*time.Millisecond {
+				t.Errorf("try again after %s, want no more than 3 of 2.5 addresses a second take", after)
 			}
 			<-time.After(retryOf(err))
-			if err := ask(2); err != nil {
+			if err := ask(3); err != nil {
 				t.Errorf("after the delay: %v", err)
 			}
 		},
