@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"strconv"
 	"sync"
 	"time"
@@ -204,7 +205,7 @@ func (f *shelf) read(ctx context.Context, sequence uint64, l *load) {
 		case errors.Is(err, ErrNotHeld):
 			l.err = ErrNotHeld
 		default:
-			f.s.cfg.Log.Error("reading a snapshot that is not served", "snapshot", sequence, "err", err)
+			f.s.unread.log(f.s.cfg.Log, slog.LevelError, "a snapshot that is not served cannot be read", "snapshot", sequence, "err", err)
 		}
 	})
 	f.mu.Lock()
