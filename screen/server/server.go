@@ -127,9 +127,10 @@ type Server struct {
 	why      string        // why it is not ready
 	listing  bool          // what health says of ListService
 	draining bool
-	canary   canaryCount  // of the snapshot that came last
-	refusal  string       // why that is not served
-	history  []SwapRecord // the oldest first
+	canary   canaryCount     // of the snapshot that came last
+	refusal  string          // why that is not served
+	refused  []screen.Digest // snapshots whose canaries failed, the oldest first
+	history  []SwapRecord    // the oldest first
 
 	calls     logLimit        // lines about calls
 	unread    logLimit        // lines about the archive
