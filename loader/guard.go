@@ -100,6 +100,7 @@ func (d *Document) breaches(before *screen.Snapshot, c *screen.Changes) []breach
 type heldError struct {
 	list screen.ListID
 	held screen.Held
+	back string // what held.Why begins with if an operator took it back
 }
 
 func (e *heldError) Error() string {
@@ -115,7 +116,7 @@ func (d *Document) hold(c *screen.Changes, breaches []breach) *heldError {
 	for _, b := range breaches {
 		why = append(why, b.why)
 	}
-	return &heldError{d.List.ID, screen.Held{
+	return &heldError{list: d.List.ID, held: screen.Held{
 		Since: d.read, PublishedOn: d.Publication.PublishedOn, Digest: d.Publication.Digest, Source: d.source,
 		Why: strings.Join(why, "; "), Listed: len(c.Listed), Delisted: len(c.Delisted), Amended: len(c.Amended),
 	}}

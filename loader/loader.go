@@ -494,7 +494,8 @@ func (r *run) read(ctx context.Context, list *Registered, sources []Source, curr
 }
 
 // mergeAll merges publications into a snapshot, if no guard stops one, and returns
-// the result with what the documents prove of it.
+// the result with what the documents prove of it. With the error of a guard it returns
+// the result up to what the guard stopped.
 func (r *run) mergeAll(ctx context.Context, report *Report, s *screen.Snapshot, documents []*Document) (*screen.Snapshot, map[screen.ListID]screen.Verification, error) {
 	report.Changes = nil
 	verified := map[screen.ListID]screen.Verification{}
@@ -506,7 +507,7 @@ func (r *run) mergeAll(ctx context.Context, report *Report, s *screen.Snapshot, 
 		}
 		report.Changes = append(report.Changes, changes)
 		if err := r.guard(ctx, report, s, d, changes); err != nil {
-			return nil, nil, err
+			return merged, nil, err
 		}
 		if newest := merged.List(d.List.ID).Current(); newest.Digest == d.Publication.Digest {
 			v := d.verification()
@@ -532,8 +533,8 @@ func (r *run) publish(ctx context.Context, report *Report, before *screen.Snapsh
 		return errOvertaken
 	}
 	next, verified, err := r.mergeAll(ctx, report, current, documents)
-	if err == nil {
-		err = r.takenBack(ctx, report, current, next, documents)
+	if err == nil || isHeld(err) {
+		err = r.takenBack(ctx, report, current, next, documents, err)
 	}
 	if err != nil {
 		return r.hold(ctx, current, known[report.List], err)
@@ -575,11 +576,15 @@ func (r *run) publish(ctx context.Context, report *Report, before *screen.Snapsh
 }
 
 // takenBack stops publications that an operator took back, unless that is released.
-func (r *run) takenBack(ctx context.Context, report *Report, current, next *screen.Snapshot, documents []*Document) error {
+// stopped is the error of the guard that stopped one already, nil if none did: of that
+// one both reasons are told.
+func (r *run) takenBack(ctx context.Context, report *Report, current, next *screen.Snapshot, documents []*Document, stopped error) error {
 	all, err := r.store.TakenBack(ctx, current, next)
 	if err != nil {
-		return fmt.Errorf("asking what was taken back: %w", err)
+		return errors.Join(stopped, fmt.Errorf("asking what was taken back: %w", err))
 	}
+	var guarded *heldError
+	errors.As(stopped, &guarded)
 	for _, back := range all {
 		n := slices.IndexFunc(documents, func(d *Document) bool { return d.Publication.Digest == back.Publication.Digest })
 		if n < 0 {
@@ -590,11 +595,18 @@ func (r *run) takenBack(ctx context.Context, report *Report, current, next *scre
 			report.Released = strings.TrimPrefix(report.Released+"; by the operator: "+why, "; ")
 			continue
 		}
-		held := documents[n].hold(report.Changes[n], []breach{{why: why}})
-		held.held.RolledBack = back.Snapshot
-		return held
+		switch {
+		case guarded == nil:
+			held := documents[n].hold(report.Changes[n], []breach{{why: why}})
+			held.held.RolledBack, held.back = back.Snapshot, why
+			return held
+		case guarded.held.Digest == back.Publication.Digest:
+			held := *guarded // the judgement serves the next try, too
+			held.held.RolledBack, held.held.Why, held.back = back.Snapshot, why+"; "+guarded.held.Why, why
+			return &held
+		}
 	}
-	return nil
+	return stopped
 }
 
 // merge merges a publication into a snapshot; one that is older than the newest
@@ -692,7 +704,9 @@ func (r *run) hold(ctx context.Context, current *screen.Snapshot, known screen.V
 	case was != nil && was.Digest == held.held.Digest:
 		held.held.Since = was.Since
 		if was.RolledBack != 0 && held.held.RolledBack == was.RolledBack {
-			held.held.Why = was.Why // which says what it was rolled back to
+			// What is recorded begins with what it was rolled back to.
+			back, _, _ := strings.Cut(was.Why, "; ")
+			held.held.Why = back + strings.TrimPrefix(held.held.Why, held.back)
 		}
 	case r.DryRun:
 		held.held.Since = time.Time{} // it is not held yet

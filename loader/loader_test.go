@@ -451,6 +451,44 @@ func TestRolledBack(t *testing.T) {
 	}
 }
 
+// TestRolledBackAndGuarded holds a publication for both reasons, and says both; of a
+// rollback that is recorded, what it went back to, too.
+func TestRolledBackAndGuarded(t *testing.T) {
+	small(t)
+	m := newMemory()
+	day := time.Now().UTC().AddDate(0, 0, -3)
+	load(t, m, Options{Sources: []Source{from(sdn, file(t, sdnText(day, 20, 60)))}})
+	good := m.current
+	sources := []Source{from(sdn, file(t, sdnText(day.AddDate(0, 0, 1), 15, 60)))}
+	if r := load(t, m, Options{Sources: sources, Release: true}); r.Outcome != Published {
+		t.Fatalf("%s, %v", r.Outcome, r.Err)
+	}
+	bad := m.current.List(sdn).Current()
+	m.current, m.taken = good.Named(3, time.Now()), map[screen.Digest]uint64{bad.Digest: 2}
+	const guard = "; 5 of 20 rows are gone, more than 10 %"
+	for recorded, why := range map[string]string{
+		"": "an operator rolled snapshot 2 back, by snapshot 3" + guard,
+		"an operator rolled snapshot 2 back to 1, by snapshot 3":           "an operator rolled snapshot 2 back to 1, by snapshot 3" + guard,
+		"an operator rolled snapshot 2 back to 1, by snapshot 3; and more": "an operator rolled snapshot 2 back to 1, by snapshot 3" + guard,
+	} {
+		v := m.verified[sdn]
+		if v.Held = nil; recorded != "" {
+			v.Held = &screen.Held{Since: time.Now(), PublishedOn: bad.PublishedOn, Digest: bad.Digest, Why: recorded, RolledBack: 2}
+		}
+		m.verified[sdn] = v
+		for range 2 {
+			r := load(t, m, Options{Sources: sources})
+			if held := m.verification(sdn).Held; r.Outcome != Held || held == nil || held.Why != why || held.RolledBack != 2 || held.Delisted != 5 {
+				t.Errorf("recorded %q: %s, %v, held %+v", recorded, r.Outcome, r.Err, held)
+			}
+		}
+	}
+	r := load(t, m, Options{Sources: sources, Release: true})
+	if want := "by the operator: 5 of 20 rows are gone, more than 10 %; by the operator: an operator rolled snapshot 2 back, by snapshot 3"; r.Outcome != Published || r.Released != want {
+		t.Errorf("released: %s, %v, %q", r.Outcome, r.Err, r.Released)
+	}
+}
+
 // TestReconcile reads a second document of each publication.
 func TestReconcile(t *testing.T) {
 	small(t)

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/alecthomas/kong"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
 
@@ -66,8 +67,8 @@ func (checkCmd) Help() string {
 Not listed means not on the lists that the answer names, as of their dates. Publishers say themselves that their lists of addresses are not exhaustive.`
 }
 
-func (c *checkCmd) Run(ctx context.Context, s std) error {
-	if err := c.validate(); err != nil {
+func (c *checkCmd) Run(ctx context.Context, s std, line *kong.Context) error {
+	if err := c.validate(typed(line)); err != nil {
 		return err
 	}
 	screener, done, err := c.screener(ctx)
@@ -113,7 +114,20 @@ func (c *checkCmd) Run(ctx context.Context, s std) error {
 	return worst.exit()
 }
 
-func (c *checkCmd) validate() error {
+// validate refuses flags that contradict each other. Of those that only matter with
+// others only typed ones are refused: check may share the file and the environment of
+// a server.
+func (c *checkCmd) validate(typed map[string]bool) error {
+	for _, name := range []string{"verify-key", "namespace"} {
+		if c.Snapshot == "" && typed[name] {
+			return usagef("--%s belongs to --snapshot: a server verifies what it serves by a --verify-key of its own", name)
+		}
+	}
+	for _, name := range []string{"server", "tls", "tls-ca", "tls-client-cert", "tls-client-key", "tls-server-name", "token-file", "timeout"} {
+		if c.Snapshot+c.List != "" && typed[name] {
+			return usagef("--%s is for a server, and with --snapshot or --list none is asked", name)
+		}
+	}
 	switch {
 	case c.File != "" && len(c.Addresses) > 0:
 		return usagef("addresses and --file exclude each other")
@@ -123,8 +137,6 @@ func (c *checkCmd) validate() error {
 		return usagef("--column and --out belong to --file")
 	case c.File != "" && c.Format != "table" && c.Format != "csv":
 		return usagef("--file writes CSV, not %s", c.Format)
-	case c.Snapshot == "" && len(c.VerifyKey) > 0:
-		return usagef("--verify-key belongs to --snapshot: a server verifies what it serves by a --verify-key of its own")
 	case c.MaxListAge < 0:
 		return usagef("--within wants a positive duration")
 	}

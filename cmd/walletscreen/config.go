@@ -66,3 +66,15 @@ func (c config) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, er
 	}
 	return fmt.Sprint(value), nil
 }
+
+// typed are the names of the flags that stand in the command line, not in the file nor
+// in the environment.
+func typed(line *kong.Context) map[string]bool {
+	names := map[string]bool{}
+	for _, p := range line.Path {
+		if p.Flag != nil && !p.Resolved {
+			names[p.Flag.Name] = true
+		}
+	}
+	return names
+}

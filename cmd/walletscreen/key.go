@@ -21,8 +21,8 @@ type signFlags struct {
 	verifyFlags `embed:""`
 }
 
-// keys reads the public keys.
-func (f *verifyFlags) keys() (signing.Keys, error) {
+// files are the files of public keys. A variable that is set and empty names none.
+func (f *verifyFlags) files() []string {
 	var files []string
 	for _, text := range f.VerifyKey {
 		for line := range strings.Lines(text) {
@@ -31,7 +31,12 @@ func (f *verifyFlags) keys() (signing.Keys, error) {
 			}
 		}
 	}
-	keys, err := signing.ReadKeys(files...)
+	return files
+}
+
+// keys reads the public keys.
+func (f *verifyFlags) keys() (signing.Keys, error) {
+	keys, err := signing.ReadKeys(f.files()...)
 	if err != nil {
 		return nil, usagef("--verify-key: %v", err)
 	}

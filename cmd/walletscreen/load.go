@@ -61,7 +61,7 @@ func (c *loadCmd) Run(ctx context.Context, s std) error {
 	if c.Every > 0 && c.Backfill {
 		return usagef("--backfill and --every exclude each other: the history is written once")
 	}
-	if c.SigningKey == "" && len(c.VerifyKey) > 0 && !c.DryRun {
+	if c.SigningKey == "" && len(c.files()) > 0 && !c.DryRun {
 		return errUnsigned()
 	}
 	if c.OpsListen != "" && c.Every == 0 {

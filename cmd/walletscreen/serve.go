@@ -65,12 +65,16 @@ func (c *serveCmd) Run(ctx context.Context, s std) error {
 	if c.Redis == "" && c.CacheDir != "" {
 		return usagef("--cache-dir keeps what Redis holds, and there is no --redis")
 	}
-	if c.Redis == "" && len(c.VerifyKey) > 0 {
+	if c.Redis == "" && len(c.files()) > 0 {
 		return usagef("--verify-key is for what Redis holds, and there is no --redis: what is imported in this process is not signed")
 	}
 	trusted, err := c.keys()
 	if err != nil {
 		return err
+	}
+	if c.Listen == "" {
+		// To net.Listen it would be every address of the machine.
+		return usagef("--listen is empty: say where to answer, HOST:PORT")
 	}
 	if err := allowed(c.OpsListen, c.Insecure); err != nil {
 		return err

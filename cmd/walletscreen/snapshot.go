@@ -360,7 +360,7 @@ func (f *verifyFlags) writeSignature(w io.Writer, signed signing.Signed) {
 	switch {
 	case signed.IsZero():
 		fmt.Fprintln(w, "not signed")
-	case len(f.VerifyKey) == 0:
+	case len(f.files()) == 0:
 		fmt.Fprintf(w, "signed by key %s, by its own word: --verify-key verifies it\n", printable(signed.KeyID))
 	default:
 		fmt.Fprintf(w, "signed by key %s, verified\n", signed.KeyID)
@@ -413,7 +413,7 @@ func (snapshotRollbackCmd) Help() string {
 }
 
 func (c *snapshotRollbackCmd) Run(ctx context.Context, s std) error {
-	if c.SigningKey == "" && len(c.VerifyKey) > 0 {
+	if c.SigningKey == "" && len(c.files()) > 0 {
 		return errUnsigned()
 	}
 	publisher, err := c.publisher(&c.signFlags)
@@ -440,7 +440,7 @@ func (snapshotRepublishCmd) Help() string {
 }
 
 func (c *snapshotRepublishCmd) Run(ctx context.Context, s std) error {
-	if c.SigningKey == "" && len(c.VerifyKey) > 0 {
+	if c.SigningKey == "" && len(c.files()) > 0 {
 		return errUnsigned()
 	}
 	publisher, err := c.publisher(&c.signFlags)

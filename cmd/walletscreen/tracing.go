@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -21,17 +20,8 @@ const flushTime = 2 * time.Second
 // startTracing returns a tracer that sends spans where OpenTelemetry's standard
 // variables say, and what sends the last of them.
 func startTracing(ctx context.Context, log *slog.Logger) (_ *sdktrace.TracerProvider, flush func(), err error) {
-	if endpoint := cmp.Or(os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"), os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT")); endpoint == "" {
-		return nil, nil, usagef("--tracing: say where to send spans: OTEL_EXPORTER_OTLP_ENDPOINT=http://HOST:4317")
-	}
-	if exporter := os.Getenv("OTEL_TRACES_EXPORTER"); exporter != "" && exporter != "otlp" {
-		return nil, nil, usagef("--tracing: OTEL_TRACES_EXPORTER is %q, and this program has otlp only", exporter)
-	}
-	if protocol := cmp.Or(os.Getenv("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"), os.Getenv("OTEL_EXPORTER_OTLP_PROTOCOL")); protocol != "" && protocol != "grpc" {
-		return nil, nil, usagef("--tracing: OTEL_EXPORTER_OTLP_PROTOCOL is %q, and this program speaks grpc only", protocol)
-	}
-	if os.Getenv("OTEL_SDK_DISABLED") == "true" {
-		return nil, nil, usagef("--tracing: OTEL_SDK_DISABLED says the opposite")
+	if err := (otelVariables{os.Getenv}).check(); err != nil {
+		return nil, nil, usagef("--tracing: %v", err)
 	}
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { log.Warn("tracing", "err", err) }))
 	exporter, err := otlptracegrpc.New(ctx)
@@ -44,7 +34,7 @@ func startTracing(ctx context.Context, log *slog.Logger) (_ *sdktrace.TracerProv
 		resource.WithAttributes(attribute.String("service.name", "walletscreen"), attribute.String("service.version", version())),
 		resource.WithTelemetrySDK(), resource.WithFromEnv())
 	if err != nil {
-		return nil, nil, fmt.Errorf("starting to trace: %w", err)
+		return nil, nil, usagef("--tracing: OTEL_RESOURCE_ATTRIBUTES: want NAME=VALUE, several separated by commas, with %%-escapes in values: %v", err)
 	}
 	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(about))
 	return provider, func() {

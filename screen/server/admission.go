@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net"
 	"strconv"
 	"sync"
@@ -75,7 +76,7 @@ type admission struct {
 	refused    *prometheus.CounterVec
 	cut        *prometheus.CounterVec
 
-	lastLog atomic.Int64 // when a refusal was last logged, Unix nanoseconds
+	refusals logLimit // lines about refusals
 
 	mu      sync.Mutex
 	streams map[*call]struct{}
@@ -87,6 +88,7 @@ func newAdmission(cfg *Config, recovered func(method string, err *error)) *admis
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "walletscreen_calls_refused_total", Help: "Calls that were refused for who made them, a quota or a limit."}, []string{"caller", "reason"}),
 		cut:     prometheus.NewCounterVec(prometheus.CounterOpts{Name: "walletscreen_connections_cut_total", Help: "Connections that were refused or closed for a limit."}, []string{"why"}),
 	}
+	a.refusals.lines, a.refusals.per = 1, refusalLog
 	a.all = newConnections(a.limits, func(why string) { a.cut.WithLabelValues(why).Inc() })
 	if cfg.Access == nil {
 		cfg.Access, _ = access.Open(access.Config{}) // everybody; no file, no error
@@ -215,16 +217,14 @@ func (a *admission) unauthorized(ctx context.Context, err error) error {
 		reason = pb.ErrorReason_ERROR_REASON_PERMISSION_DENIED
 	}
 	// Anybody can cause these, as often as they like.
-	if now, last := time.Now().UnixNano(), a.lastLog.Load(); now-last > int64(refusalLog) && a.lastLog.CompareAndSwap(last, now) {
-		from := ""
-		if p, ok := peer.FromContext(ctx); ok {
-			from = p.Addr.String()
-			if host, _, err := net.SplitHostPort(from); err == nil {
-				from = host
-			}
+	from := ""
+	if p, ok := peer.FromContext(ctx); ok {
+		from = p.Addr.String()
+		if host, _, err := net.SplitHostPort(from); err == nil {
+			from = host
 		}
-		a.cfg.Log.Warn("calls are refused for their credentials; walletscreen_calls_refused_total counts them", "caller", r.Caller, "from", from, "why", r.Why)
 	}
+	a.refusals.log(a.cfg.Log, slog.LevelWarn, "calls are refused for their credentials; walletscreen_calls_refused_total counts them", "caller", r.Caller, "from", from, "why", r.Why)
 	return a.refusedFor(r.Caller, reason, r.Why)
 }
 

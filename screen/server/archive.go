@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"strconv"
 	"sync"
 	"time"
@@ -58,9 +59,10 @@ type held struct {
 	ref      *pb.SnapshotRef
 	used     uint64 // when it was asked for last, in uses of the shelf
 
-	build sync.Once
-	built chan struct{} // closed when index is set, or cannot be
-	index *screen.Index
+	build   sync.Once
+	built   chan struct{} // closed when index is set, or cannot be
+	index   *screen.Index
+	refused bool // for its canaries
 }
 
 // load is a snapshot that is being read.
@@ -204,7 +206,7 @@ func (f *shelf) read(ctx context.Context, sequence uint64, l *load) {
 		case errors.Is(err, ErrNotHeld):
 			l.err = ErrNotHeld
 		default:
-			f.s.cfg.Log.Error("reading a snapshot that is not served", "snapshot", sequence, "err", err)
+			f.s.unread.log(f.s.cfg.Log, slog.LevelError, "a snapshot that is not served cannot be read", "snapshot", sequence, "err", err)
 		}
 	})
 	f.mu.Lock()
@@ -218,14 +220,20 @@ func (f *shelf) read(ctx context.Context, sequence uint64, l *load) {
 	close(l.done)
 }
 
-// indexed returns the index of a snapshot, which it builds if nobody did.
+// indexed returns the index of a snapshot, which it builds if nobody did, and asks
+// for canaries. The error is errRefused or one to answer with.
 func (f *shelf) indexed(ctx context.Context, h *held) (*screen.Index, error) {
 	h.build.Do(func() {
 		go func() {
 			defer close(h.built)
 			f.loads <- struct{}{}
 			defer func() { <-f.loads }()
-			f.s.safely("index", func() { h.index = screen.NewIndex(h.snapshot) })
+			f.s.safely("index", func() {
+				index := screen.NewIndex(h.snapshot)
+				if h.refused = !f.s.vouches(h, index); !h.refused {
+					h.index = index
+				}
+			})
 		}()
 	})
 	select {
@@ -233,13 +241,25 @@ func (f *shelf) indexed(ctx context.Context, h *held) (*screen.Index, error) {
 	case <-ctx.Done():
 		return nil, status.FromContextError(ctx.Err()).Err()
 	}
-	if h.index == nil {
+	switch {
+	case h.refused:
+		return nil, errRefused
+	case h.index == nil:
 		return nil, internal()
 	}
 	return h.index, nil
 }
 
-// exact returns a snapshot by its number: nil and no error if it is the one that
+// errRefused says that a snapshot is not answered from, for its canaries failed.
+var errRefused = errors.New("the server refused that snapshot: its canaries failed")
+
+// notHeld makes the error of a call for a snapshot that it cannot have.
+func notHeld(sv *served, sequence uint64, why string) error {
+	return failure(pb.ErrorReason_ERROR_REASON_SNAPSHOT_NOT_HELD, why,
+		"sequence", strconv.FormatUint(sv.Snapshot.Sequence, 10), "snapshot", strconv.FormatUint(sequence, 10))
+}
+
+// exact returns a snapshot by its number, if its canaries did not fail: nil and no error if it is the one that
 // the state returned beside it serves. One that is yet to come is waited for.
 func (s *Server) exact(ctx context.Context, sequence uint64) (*served, *held, error) {
 	sv := s.current.Load()
@@ -256,9 +276,11 @@ func (s *Server) exact(ctx context.Context, sequence uint64) (*served, *held, er
 	if sv.Snapshot.Sequence > sequence {
 		h, err = s.shelf.get(ctx, sequence)
 	}
-	if errors.Is(err, ErrNotHeld) {
-		err = failure(pb.ErrorReason_ERROR_REASON_SNAPSHOT_NOT_HELD, "the server does not hold that snapshot",
-			"sequence", strconv.FormatUint(sv.Snapshot.Sequence, 10), "snapshot", strconv.FormatUint(sequence, 10))
+	switch {
+	case errors.Is(err, ErrNotHeld):
+		err = notHeld(sv, sequence, "the server does not hold that snapshot")
+	case err == nil && s.refusedBefore(h.snapshot.Digest()):
+		h, err = nil, notHeld(sv, sequence, errRefused.Error())
 	}
 	return sv, h, err
 }
@@ -267,6 +289,9 @@ func (s *Server) exact(ctx context.Context, sequence uint64) (*served, *held, er
 // a list holds for it only where the list's publication is the one served now.
 func (s *Server) past(ctx context.Context, now *served, h *held) (*served, error) {
 	index, err := s.shelf.indexed(ctx, h)
+	if errors.Is(err, errRefused) {
+		err = notHeld(now, h.snapshot.Sequence, errRefused.Error())
+	}
 	if err != nil {
 		return nil, err
 	}

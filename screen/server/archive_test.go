@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -179,13 +180,37 @@ func TestArchiveThatCannotBeReached(t *testing.T) {
 	six := published(t).Named(6, noon.Add(-2*time.Hour))
 	kept := archiveOf(six)
 	kept.fail(errors.New("dial tcp redis.internal:6379: password hunter2"))
-	in := install(t, Config{Archive: kept})
+	var log lockedBuffer
+	in := install(t, Config{Archive: kept, LogCalls: LogNone, Log: slog.New(slog.NewTextHandler(&log, nil))})
 	in.server.Swap(State{Snapshot: published(t)})
 	req := &pb.ScreenAddressesRequest{Addresses: []string{other}, Snapshot: 6}
 	_, err := in.screening.ScreenAddresses(within(t), req)
 	wantFailure(t, err, codes.Unavailable, pb.ErrorReason_ERROR_REASON_SNAPSHOT_UNREADABLE, 2*time.Second, map[string]string{"snapshot": "6"})
 	if strings.Contains(err.Error(), "hunter2") || strings.Contains(err.Error(), "redis") {
 		t.Errorf("the error tells of the store: %v", err)
+	}
+	// However many calls ask, and whatever they ask.
+	for range 20 {
+		_, err := in.screening.ScreenAddresses(within(t), req)
+		wantFailure(t, err, codes.Unavailable, pb.ErrorReason_ERROR_REASON_SNAPSHOT_UNREADABLE, 2*time.Second, map[string]string{"snapshot": "6"})
+		changes, err := in.lists.WatchChanges(within(t), &pb.WatchChangesRequest{FromSnapshot: 7, FromDigest: strings.Repeat("00", 32)})
+		if err == nil {
+			_, err = changes.Recv()
+		}
+		wantFailure(t, err, codes.OutOfRange, pb.ErrorReason_ERROR_REASON_SNAPSHOT_TOO_OLD, 0, map[string]string{"oldest": "7"})
+	}
+	if text := log.String(); strings.Count(text, "level=ERROR") != 1 ||
+		!strings.Contains(text, `msg="a snapshot that is not served cannot be read" snapshot=6 err="dial tcp`) {
+		t.Errorf("log:\n%s", text)
+	}
+	in.server.unread.mu.Lock()
+	in.server.unread.began = in.server.unread.began.Add(-archiveLog)
+	in.server.unread.mu.Unlock()
+	log.reset()
+	_, err = in.screening.ScreenAddresses(within(t), req)
+	wantFailure(t, err, codes.Unavailable, pb.ErrorReason_ERROR_REASON_SNAPSHOT_UNREADABLE, 2*time.Second, map[string]string{"snapshot": "6"})
+	if text := log.String(); !strings.Contains(text, "lines_left_out=40") {
+		t.Errorf("log after a while:\n%s", text)
 	}
 	// What is served is answered all the same, and the failure is not remembered.
 	in.screen(t, &pb.ScreenAddressesRequest{Addresses: []string{other}})

@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -28,31 +27,6 @@ const (
 // maxErrorLines is how many lines about calls LogErrors allows in a second: who
 // sends nonsense must not fill the disk.
 const maxErrorLines = 10
-
-// callLog counts lines of the log.
-type callLog struct {
-	mu      sync.Mutex
-	second  int64
-	lines   int
-	leftOut int // since the last line
-}
-
-// allow reports whether there may be one more line now, and how many were left out
-// before it.
-func (l *callLog) allow(now time.Time) (leftOut int, ok bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if second := now.Unix(); second != l.second {
-		l.second, l.lines = second, 0
-	}
-	if l.lines == maxErrorLines {
-		l.leftOut++
-		return 0, false
-	}
-	l.lines++
-	leftOut, l.leftOut = l.leftOut, 0
-	return leftOut, true
-}
 
 // logCall writes the line about a call: never a text that was screened.
 func (s *Server) logCall(ctx context.Context, c *observation, unary bool, took time.Duration, err error) {

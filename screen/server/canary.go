@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 
@@ -187,6 +188,9 @@ func (s *Server) listedProbes(sv *served, today screen.Date) []probe {
 			probes = append(probes, p)
 		}
 	}
+	if sv.superseded != nil {
+		return probes // it may be from before the operator's were listed
+	}
 	for i, c := range s.cfg.Canaries {
 		// A list that is not loaded is another alarm: see Config.Require.
 		if snapshot.List(c.List) != nil {
@@ -331,6 +335,10 @@ func (s *Server) admit(sv *served) error {
 		err = fmt.Errorf("%s is refused, its canaries fail: %w", sv.Snapshot, err)
 		s.refusal = strings.ReplaceAll(err.Error(), "\n", "; ")
 	}
+	s.refused = slices.DeleteFunc(s.refused, func(d screen.Digest) bool { return d == sv.Snapshot.Digest() })
+	if err != nil {
+		s.refused = append(s.refused[max(0, len(s.refused)-maxRefused+1):], sv.Snapshot.Digest())
+	}
 	s.remember(SwapRecord{At: s.cfg.Now(), Snapshot: sv.Snapshot.String(), Lists: len(sv.Snapshot.Lists()), Canaries: n.Passed + n.Failed + n.Delisted, Refused: s.refusal})
 	s.mu.Unlock()
 	if err == nil {
@@ -341,4 +349,26 @@ func (s *Server) admit(sv *served) error {
 		"snapshot", sv.Snapshot.Sequence, "digest", sv.Snapshot.Digest().String(), "passed", n.Passed, "failed", n.Failed, "err", err)
 	s.assess()
 	return err
+}
+
+// maxRefused is how many of the snapshots that failed their canaries are remembered.
+const maxRefused = 1000
+
+// refusedBefore reports whether a snapshot failed its canaries when it was to be
+// served. Whoever keeps snapshots has it all the same, and callers can ask for it.
+func (s *Server) refusedBefore(snapshot screen.Digest) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Contains(s.refused, snapshot)
+}
+
+// vouches asks a snapshot that is not served for the canaries that hold for any, and
+// tells operators if they fail: this server may never have been asked to serve it.
+func (s *Server) vouches(h *held, index *screen.Index) bool {
+	n, err := s.checked(&served{State: State{Snapshot: h.snapshot}, index: index, ref: h.ref, takenAt: s.cfg.Now(), superseded: map[screen.ListID]bool{}})
+	if err != nil {
+		s.unread.log(s.cfg.Log, slog.LevelError, "CANARIES FAIL of a snapshot that is not served: calls that ask for it are refused",
+			"snapshot", h.snapshot.Sequence, "digest", h.snapshot.Digest().String(), "passed", n.Passed, "failed", n.Failed, "err", err)
+	}
+	return err == nil
 }

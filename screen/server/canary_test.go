@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/grpc/codes"
 
 	pb "walletscreen/proto/walletscreen/v1"
 	"walletscreen/screen"
@@ -177,6 +179,92 @@ func TestRefusedSwap(t *testing.T) {
 				t.Errorf("compared again: ready %t, %v", in.server.Ready(), err)
 			}
 		})
+	}
+}
+
+// A snapshot that was refused is kept all the same, by whoever keeps snapshots. Who asks
+// for it by its number is told that there is none to be had here.
+func TestRefusedSnapshotAskedFor(t *testing.T) {
+	bad := merged(t, published(t), own, 20251101, "own", party("x", tronText)).Named(8, noon)
+	lost := merged(t, screen.Empty(), sdn, 20251104, "3", party("1", other)).Named(9, noon) // evm is not there
+	old := merged(t, screen.Empty(), sdn, 20251001, "0", party("1", other)).Named(6, noon)  // evm was not there yet
+	next := merged(t, published(t), sdn, 20251105, "4", party("1", evm), party("2", "row")).Named(10, noon.Add(time.Hour))
+	var log lockedBuffer
+	kept := archiveOf(old, bad, lost)
+	in := install(t, Config{
+		Archive: kept, LogCalls: LogNone, Log: slog.New(slog.NewTextHandler(&log, nil)),
+		Canaries: []Canary{{sdn.ID, evm}},
+	})
+	for _, s := range []*screen.Snapshot{published(t), bad, lost, next} {
+		if in.server.cfg.CanariesUnlisted = nil; s == bad {
+			in.server.cfg.CanariesUnlisted = []string{evmLower}
+		}
+		if err := in.server.Swap(State{Snapshot: s}); (err != nil) != (s == bad || s == lost) {
+			t.Fatalf("%s: %v", s, err)
+		}
+	}
+	refused := func(sequence string, err error) {
+		t.Helper()
+		wantFailure(t, err, codes.FailedPrecondition, pb.ErrorReason_ERROR_REASON_SNAPSHOT_NOT_HELD, 0, map[string]string{"sequence": "10", "snapshot": sequence})
+		if !strings.Contains(fmt.Sprint(err), "the server refused that snapshot: its canaries failed") {
+			t.Errorf("the error does not say why: %v", err)
+		}
+	}
+	ask := func(sequence uint64) error {
+		_, err := in.screening.ScreenAddresses(within(t), &pb.ScreenAddressesRequest{Addresses: []string{other}, Snapshot: sequence})
+		return err
+	}
+	export := func(sequence uint64) error {
+		stream, err := in.lists.ExportSnapshot(within(t), &pb.ExportSnapshotRequest{Snapshot: sequence})
+		if err == nil {
+			_, err = stream.Recv()
+		}
+		return err
+	}
+	for _, sequence := range []uint64{8, 9} {
+		refused(fmt.Sprint(sequence), ask(sequence))
+		refused(fmt.Sprint(sequence), export(sequence))
+	}
+	// An older one is not held against what its list was given later.
+	if err := errors.Join(ask(6), export(6)); err != nil {
+		t.Errorf("one from before the canary was listed: %v", err)
+	}
+	// What is refused no more is there.
+	if err := in.server.Swap(State{Snapshot: bad.Named(11, noon.Add(2*time.Hour))}); err != nil {
+		t.Fatal(err)
+	}
+	if err := ask(8); err != nil {
+		t.Errorf("the content is served now: %v", err)
+	}
+
+	// A server that was started since knows nothing of the refusal, and asks itself.
+	for name, cfg := range map[string]Config{
+		"the same canary": {CanariesUnlisted: []string{evmLower}},
+		"a wrong answer":  {},
+	} {
+		log.reset()
+		cfg.Archive, cfg.LogCalls, cfg.Log = kept, LogNone, slog.New(slog.NewTextHandler(&log, nil))
+		in = install(t, cfg)
+		in.server.cfg.CanariesUnlisted = nil
+		if err := in.server.Swap(State{Snapshot: next}); err != nil {
+			t.Fatal(err)
+		}
+		in.server.cfg.CanariesUnlisted = cfg.CanariesUnlisted
+		if cfg.CanariesUnlisted == nil {
+			wrong, err := in.server.shelf.get(within(t), 8)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if in.server.vouches(wrong, screen.NewIndex(old)) {
+				t.Errorf("%s: vouched for", name)
+			}
+		} else {
+			refused("8", ask(8))
+			refused("8", ask(8))
+		}
+		if text := log.String(); strings.Count(text, "CANARIES FAIL of a snapshot that is not served") != 1 || strings.Contains(strings.ToLower(text), evmLower[2:]) {
+			t.Errorf("%s: log:\n%s", name, text)
+		}
 	}
 }
 

@@ -168,18 +168,32 @@ func TestLogErrors(t *testing.T) {
 	}
 }
 
-func TestCallLogIsBounded(t *testing.T) {
-	var l callLog
-	allowed, leftOut := 0, 0
-	for i := range 100 {
-		if n, ok := l.allow(noon.Add(time.Duration(i) * 50 * time.Millisecond)); ok {
-			allowed++
-			leftOut += n
+func TestLogLimit(t *testing.T) {
+	for _, test := range []struct {
+		name             string
+		limit            *logLimit
+		allowed, leftOut int
+	}{
+		// 20 calls a second for five seconds; those of the last are not told of yet.
+		{"calls", &New(Config{}).calls, 5 * maxErrorLines, 4 * 10},
+		{"credentials", &New(Config{}).admission.refusals, 1, 0},
+		{"the archive", &New(Config{}).unread, 1, 0},
+		{"one in two seconds", &logLimit{lines: 1, per: 2 * time.Second}, 3, 2 * 39},
+	} {
+		allowed, leftOut := 0, 0
+		for i := range 100 {
+			if n, ok := test.limit.allow(noon.Add(time.Duration(i) * 50 * time.Millisecond)); ok {
+				allowed++
+				leftOut += n
+			}
 		}
-	}
-	// 20 calls a second for five seconds; those of the last are not told of yet.
-	if allowed != 5*maxErrorLines || leftOut != 4*10 {
-		t.Errorf("%d lines that say that %d were left out", allowed, leftOut)
+		if allowed != test.allowed || leftOut != test.leftOut {
+			t.Errorf("%s: %d lines that say that %d were left out, want %d and %d", test.name, allowed, leftOut, test.allowed, test.leftOut)
+		}
+		// A clock that is put back silences nothing.
+		if _, ok := test.limit.allow(noon.Add(-time.Hour)); !ok {
+			t.Errorf("%s: an hour before there is no line", test.name)
+		}
 	}
 }
 

@@ -127,11 +127,13 @@ type Server struct {
 	why      string        // why it is not ready
 	listing  bool          // what health says of ListService
 	draining bool
-	canary   canaryCount  // of the snapshot that came last
-	refusal  string       // why that is not served
-	history  []SwapRecord // the oldest first
+	canary   canaryCount     // of the snapshot that came last
+	refusal  string          // why that is not served
+	refused  []screen.Digest // snapshots whose canaries failed, the oldest first
+	history  []SwapRecord    // the oldest first
 
-	calls     callLog
+	calls     logLimit        // lines about calls
+	unread    logLimit        // lines about the archive
 	patience  time.Duration   // how long a client may take over a message of a stream
 	ending    context.Context // done when streams must end
 	endStream context.CancelFunc
@@ -178,6 +180,8 @@ func New(cfg Config) *Server {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	s := &Server{cfg: cfg, health: health.NewServer(), swapped: make(chan struct{}), why: noSnapshot, patience: streamPatience}
+	s.calls.lines, s.calls.per = maxErrorLines, time.Second
+	s.unread.lines, s.unread.per = 1, archiveLog
 	s.turns = newTurns()
 	s.shelf, s.watched = newShelf(s), newWatched(s, cfg.Metrics)
 	s.ending, s.endStream = context.WithCancel(context.Background())

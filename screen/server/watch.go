@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strconv"
 	"sync"
@@ -286,7 +287,7 @@ func (s *Server) tooOld(ctx context.Context, sv *served, from uint64) error {
 		defer cancel()
 		sequences, err := s.cfg.Archive.Sequences(ctx)
 		if err != nil {
-			s.cfg.Log.Error("asking which snapshots are kept", "err", err)
+			s.unread.log(s.cfg.Log, slog.LevelError, "which snapshots are kept cannot be read", "err", err)
 		}
 		for _, n := range sequences {
 			if n > from && n < oldest {
