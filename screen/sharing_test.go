@@ -280,7 +280,7 @@ func FuzzDecodeAfter(f *testing.F) {
 	f.Add(valid, partial(f).Encoding())
 	f.Fuzz(func(t *testing.T, before, data []byte) {
 		if len(before)+len(data) > 64<<10 {
-			t.Skip("longer than what one run should take")
+			return // longer than what one run should take
 		}
 		if have, err := Decode(before); err == nil {
 			wantSameDecoding(t, have, data)
