@@ -60,6 +60,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Values[servers] = map[string]*serving{}
 			env.Setenv("LINE", "\n")
+			env.Setenv("GORACE", os.Getenv("GORACE"))
 			env.Setenv("PATH", bin+string(filepath.ListSeparator)+os.Getenv("PATH"))
 			return nil
 		},
