@@ -142,6 +142,9 @@ func TestDecodeAfterIsDecode(t *testing.T) {
 
 // Whatever byte is changed, it is found as it is without another snapshot.
 func TestDecodeAfterOneByteChanged(t *testing.T) {
+	if raceEnabled {
+		t.Skip("not run with -race: many snapshots, and one goroutine")
+	}
 	have := handmade(t, inOrder)
 	valid := have.Encoding()
 	for i := range valid {
