@@ -49,11 +49,17 @@ func show(in io.Reader, out io.Writer) ([]result, error) {
 	said := map[test][]string{}
 	// tell prints what a test said, and those that it ran.
 	tell := func(of test) {
-		for t, lines := range said {
+		var names []string
+		for t := range said {
 			if t.pkg == of.pkg && (of.name == "" || t.name == of.name || strings.HasPrefix(t.name, of.name+"/")) {
-				fmt.Fprint(out, strings.Join(lines, ""))
-				delete(said, t)
+				names = append(names, t.name)
 			}
+		}
+		slices.Sort(names)
+		for _, name := range names {
+			t := test{of.pkg, name}
+			fmt.Fprint(out, strings.Join(said[t], ""))
+			delete(said, t)
 		}
 	}
 	for lines := bufio.NewReader(in); ; {

@@ -19,6 +19,7 @@ import (
 // grpcurl knows nothing of walletscreen but what reflection tells it: any client
 // can be made from the server alone.
 func TestGrpcurl(t *testing.T) {
+	t.Parallel()
 	tool := []string{"tool", "-modfile=../../.ci/tools.mod", "grpcurl"}
 	if out, err := exec.Command("go", append(tool, "-version")...).CombinedOutput(); err != nil {
 		absent.Skip(t, "NOT RUN with grpcurl, which does not build here: %v\n%s", err, out)
@@ -60,7 +61,7 @@ func TestGrpcurl(t *testing.T) {
 	}
 	call := func(body, method string) map[string]any {
 		t.Helper()
-		out, err := exec.Command("go", append(tool, "-plaintext", "-d", body, s.addr, method)...).CombinedOutput()
+		out, err := exec.Command(strings.TrimSpace(string(path)), "-plaintext", "-d", body, s.addr, method).CombinedOutput()
 		if err != nil {
 			t.Fatalf("%s: %v\n%s", method, err, out)
 		}

@@ -118,6 +118,7 @@ func (p *nodePart) sawAll(promises ...string) {
 
 // TestNode holds the contract against a client in another language.
 func TestNode(t *testing.T) {
+	t.Parallel()
 	needNode(t)
 	url := "redis://" + storetest.Redis(t).Addr
 	dir := t.TempDir()

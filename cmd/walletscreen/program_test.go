@@ -76,7 +76,8 @@ func (b *build) program(t testing.TB) string {
 		if b.dir, b.err = os.MkdirTemp("", "walletscreen-test-"); b.err != nil {
 			return
 		}
-		args := []string{"build", "-o", filepath.Join(b.dir, "walletscreen")}
+		// Without what only a debugger reads it is linked sooner.
+		args := []string{"build", "-ldflags=-s -w", "-o", filepath.Join(b.dir, "walletscreen")}
 		if b.race {
 			args = append(args, "-race")
 		}
