@@ -38,7 +38,7 @@ import (
 
 var (
 	hostileIdle   = flag.Int("hostile.idle", 500, "how many idle connections the hostile clients hold")
-	hostileTime   = flag.Duration("hostile.time", 500*time.Millisecond, "how long each kind of hostile client goes on")
+	hostileTime   = flag.Duration("hostile.time", 300*time.Millisecond, "how long each kind of hostile client goes on")
 	hostileRounds = flag.Int("hostile.rounds", 1, "how many times each kind of hostile client comes and goes")
 )
 

@@ -56,7 +56,8 @@ var rooms = []room{
 	{path: "screen/wire", ours: []string{"proto/walletscreen/v1"}, others: grpcAndProto},
 	{path: "screen/signing", unreachable: []string{"net/http"}},
 	{path: "screen/store", ours: []string{"screen", "screen/address", "screen/pace", "screen/signing"}, others: []string{"github.com/redis/go-redis"}},
-	{path: "screen/store/storetest"},
+	{path: "screen/absent"},
+	{path: "screen/store/storetest", ours: []string{"screen/absent"}},
 	{
 		path: "screen/server",
 		ours: []string{"proto/walletscreen/v1", "screen", "screen/address", "screen/pace", "screen/server/access", "screen/signing", "screen/wire"},

@@ -3,6 +3,7 @@ package main_test
 import (
 	"bytes"
 	"context"
+	"flag"
 	"fmt"
 	"io"
 	"maps"
@@ -26,6 +27,8 @@ import (
 	"walletscreen/screen/store"
 	"walletscreen/screen/store/storetest"
 )
+
+var killsFlag = flag.Int("kills", 20, "moments of a run, evenly spread, at which TestKilledLoaders kills a loader; more come nearer to each step of it")
 
 // madeAddress is one of the addresses that the publications of gazetteText list.
 func madeAddress(i int) string { return fmt.Sprintf("0x5eed%036x", i) }
@@ -350,12 +353,12 @@ func TestKilledLoaders(t *testing.T) {
 			took = append(took, time.Since(began))
 		}
 		whole := slices.Sorted(slices.Values(took))[1]
-		const rounds = 40
+		rounds := *killsFlag
 		killed, published := 0, 0
 		for round := range rounds {
 			dead, done := n.killDuring(nil, server.Addr, func(ended <-chan struct{}) bool {
 				select {
-				case <-time.After(whole * time.Duration(round) / (rounds - 1)):
+				case <-time.After(whole * time.Duration(round) / time.Duration(max(1, rounds-1))):
 				case <-ended:
 				}
 				return true
@@ -567,6 +570,7 @@ func (s *staying) imports(list, outcome string) int {
 // TestLoadEvery has a loader stay while publications come, are held and fail, a
 // publisher never answers, and Redis dies and comes back.
 func TestLoadEvery(t *testing.T) {
+	t.Parallel()
 	server := storetest.Redis(t, "--appendonly", "yes", "--appendfsync", "always")
 	gazette := openGazette(t)
 	gazette.publish(0, nil)

@@ -225,6 +225,7 @@ func TestStatusPage(t *testing.T) {
 
 // A snapshot whose canaries fail is not served; here it is the first.
 func TestFirstSnapshotIsRefused(t *testing.T) {
+	t.Parallel()
 	s := serve(t, "--canary-unlisted", "0x098B716B8Aaf21512996dC57EB0615e2383E2f96")
 	const why = "its canaries fail: unlisted canary, --canary-unlisted 1: VERDICT_LISTED"
 	for _, path := range []string{"/", "/readyz"} {
@@ -267,6 +268,7 @@ func TestObservationFlags(t *testing.T) {
 
 // TestDrain stops a server as Kubernetes does, with calls in progress.
 func TestDrain(t *testing.T) {
+	t.Parallel()
 	s := serve(t, "--drain-delay", "1s", "--drain-timeout", "1s")
 	conn := connect(t, s.addr)
 	health, ctx := healthpb.NewHealthClient(conn), t.Context()
@@ -312,6 +314,7 @@ func TestDrain(t *testing.T) {
 
 // A second signal ends a server that drains, at once.
 func TestSecondSignal(t *testing.T) {
+	t.Parallel()
 	s := serve(t, "--drain-delay", "10m")
 	_ = s.cmd.Process.Signal(syscall.SIGTERM)
 	eventually(t, "the server stops", func() bool { return strings.Contains(s.logged(), "msg=stopping") })

@@ -50,6 +50,7 @@ func TestOperatorsPort(t *testing.T) {
 // TestHeldIsShown has a loader record that a guard stopped a publication: whoever
 // looks at the server sees it, at once, and after a restart without Redis.
 func TestHeldIsShown(t *testing.T) {
+	t.Parallel()
 	redisServer := storetest.Redis(t)
 	redis, cache := "redis://"+redisServer.Addr, t.TempDir()
 	load(t, redis, reconstruct(t, "2025-11-04"))
@@ -127,6 +128,7 @@ func TestHeldIsShown(t *testing.T) {
 // TestStopWhileStarting stops servers that still wait for a Redis that takes
 // connections and says nothing.
 func TestStopWhileStarting(t *testing.T) {
+	t.Parallel()
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

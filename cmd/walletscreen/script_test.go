@@ -18,13 +18,21 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"walletscreen/screen/absent"
 	"walletscreen/screen/store/storetest"
 )
 
-type serversKey struct{}
+type (
+	serversKey struct{}
+	testKey    struct{}
+)
 
-// servers is where a script's servers are found by name.
-var servers serversKey
+var (
+	// servers is where a script's servers are found by name.
+	servers serversKey
+	// ownTest is where a script's own test is found.
+	ownTest testKey
+)
 
 // awaited are the server and the pattern that a command waits for.
 func awaited(ts *testscript.TestScript, neg bool, args []string) (*serving, *regexp.Regexp) {
@@ -44,6 +52,7 @@ func awaited(ts *testscript.TestScript, neg bool, args []string) (*serving, *reg
 // program answers.
 //
 //	$LINE                    is a line end
+//	needs PROGRAM            skips the script where there is no such program; in CI it fails
 //	serve NAME [FLAG...]     starts a server; $NAME is its address, $NAME_OPS the operators'
 //	redis NAME               starts a redis-server; $NAME is its URL
 //	exits CODE PROGRAM ...   runs a program, which must end with that code
@@ -59,11 +68,21 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata",
 		Setup: func(env *testscript.Env) error {
 			env.Values[servers] = map[string]*serving{}
+			env.Values[ownTest] = env.T()
 			env.Setenv("LINE", "\n")
+			env.Setenv("GORACE", os.Getenv("GORACE"))
 			env.Setenv("PATH", bin+string(filepath.ListSeparator)+os.Getenv("PATH"))
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"needs": func(ts *testscript.TestScript, neg bool, args []string) {
+				if neg || len(args) != 1 {
+					ts.Fatalf("usage: needs PROGRAM")
+				}
+				if _, err := exec.LookPath(args[0]); err != nil {
+					absent.Skip(ts.Value(ownTest).(testing.TB), "NOT RUN: this script needs %v", err)
+				}
+			},
 			"serve": func(ts *testscript.TestScript, neg bool, args []string) {
 				if neg || len(args) < 1 {
 					ts.Fatalf("usage: serve NAME [FLAG...]")

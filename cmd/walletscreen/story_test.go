@@ -271,6 +271,7 @@ const tornadoDelisted = `<sanctionsData xmlns="https://www.treasury.gov/ofac/Del
 // On 21 March 2025 OFAC delisted Tornado Cash. Its 90 addresses are not listed
 // any more, and remain listed in the past.
 func TestStoryOf21March2025(t *testing.T) {
+	t.Parallel()
 	addresses := rowsOf(t, "39796", "", "2025-03-21")
 	if len(addresses) != 90 {
 		t.Fatalf("%d addresses of uid 39796, want 90", len(addresses))
@@ -312,6 +313,7 @@ func TestStoryOf21March2025(t *testing.T) {
 // A server with a cache directory starts and answers while Redis is down, and
 // goes on when it goes down later.
 func TestServesWithoutRedis(t *testing.T) {
+	t.Parallel()
 	server := storetest.Redis(t)
 	redis, cache := "redis://"+server.Addr, t.TempDir()
 	load(t, redis, reconstruct(t, "2025-11-04"))
@@ -352,6 +354,7 @@ func TestServesWithoutRedis(t *testing.T) {
 // Documents that are not the publication they should be change nothing in
 // Redis, and the error says what they are and where they break.
 func TestLoadRefuses(t *testing.T) {
+	t.Parallel()
 	server := storetest.Redis(t)
 	redis := "redis://" + server.Addr
 	good := reconstruct(t, "2025-11-04")

@@ -386,9 +386,15 @@ func (s *survival) audit() {
 	acks := s.acks
 	s.acks = nil
 	s.mu.Unlock()
+	// On a busy machine a sentinel may not answer in time, or no master be agreed upon.
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
 	kept, err := r.Kept(s.ctx)
-	if err != nil {
-		s.t.Fatalf("what Redis keeps: %v", err)
+	for limit := time.Now().Add(patience); err != nil; kept, err = r.Kept(s.ctx) {
+		if time.Now().After(limit) {
+			s.t.Fatalf("what Redis keeps: %v", err)
+		}
+		<-tick.C
 	}
 	digests := map[uint64]string{}
 	for _, k := range kept {

@@ -67,6 +67,7 @@ func expired(t testing.TB) (cert, key string) {
 // TestTLS speaks TLS with the program as operators start it: who is answered, who
 // is not, and what a change of the files does to a server that runs.
 func TestTLS(t *testing.T) {
+	t.Parallel()
 	ours, others := storetest.NewCertificates(t), storetest.NewCertificates(t)
 	dir := t.TempDir()
 	cert, key := filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key")
@@ -139,6 +140,7 @@ func TestTLS(t *testing.T) {
 // TestDoubtfulCertificates: a server with which no client could speak, or whose key
 // others can read, does not start.
 func TestDoubtfulCertificates(t *testing.T) {
+	t.Parallel()
 	ours, others := storetest.NewCertificates(t), storetest.NewCertificates(t)
 	oldCert, oldKey := expired(t)
 	open := filepath.Join(t.TempDir(), "open.key")
@@ -161,6 +163,7 @@ func TestDoubtfulCertificates(t *testing.T) {
 
 // TestHandshakeTimeout: a connection that does not speak is closed.
 func TestHandshakeTimeout(t *testing.T) {
+	t.Parallel()
 	ours := storetest.NewCertificates(t)
 	for _, flags := range [][]string{nil, {"--tls-cert", ours.ServerCert, "--tls-key", ours.ServerKey}} {
 		s := serve(t, append(flags, "--handshake-timeout", "300ms")...)

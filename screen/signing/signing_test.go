@@ -17,6 +17,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"walletscreen/screen/absent"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -339,7 +341,7 @@ func TestKeysThatAreNone(t *testing.T) {
 func TestOpenSSL(t *testing.T) {
 	program, err := exec.LookPath("openssl")
 	if err != nil {
-		t.Skip("no openssl: that it verifies signatures and reads keys is not tested")
+		absent.Skip(t, "no openssl: that it verifies signatures and reads keys is not tested")
 	}
 	dir := t.TempDir()
 	openssl := func(args ...string) (string, error) {
@@ -350,7 +352,7 @@ func TestOpenSSL(t *testing.T) {
 	}
 	file := filepath.Join(dir, "openssl.key")
 	if out, err := openssl("genpkey", "-algorithm", "ed25519", "-out", file); err != nil {
-		t.Skipf("this openssl knows no Ed25519: that it verifies signatures is not tested: %s", out)
+		absent.Skip(t, "this openssl knows no Ed25519: that it verifies signatures is not tested: %s", out)
 	}
 	if err := os.Chmod(file, 0o600); err != nil {
 		t.Fatal(err)

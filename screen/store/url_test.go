@@ -123,7 +123,7 @@ func FuzzParseURL(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		if strings.Contains(text, "file=") || strings.Contains(text, "tls_") {
-			t.Skip("reads files")
+			return // it reads files
 		}
 		const secret = "hunter2"
 		target, err := parseURL(strings.ReplaceAll(text, "P", secret))

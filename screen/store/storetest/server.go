@@ -20,6 +20,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"walletscreen/screen/absent"
 )
 
 const (
@@ -95,11 +97,7 @@ func launch(t testing.TB, certs *Certificates, ready string, command func(s *Ser
 	t.Helper()
 	path, err := exec.LookPath("redis-server")
 	if err != nil {
-		const missing = "redis-server is not in PATH and this test needs a real one: install it, or run '.ci/run install'"
-		if os.Getenv("CI") != "" {
-			t.Fatal(missing)
-		}
-		t.Skip(missing)
+		absent.Skip(t, "redis-server is not in PATH and this test needs a real one: install it, or run '.ci/run install'")
 	}
 	s := &Server{t: t, dir: t.TempDir(), ready: ready, certs: certs}
 	// Registered after the directory's own cleanup and so run before it.

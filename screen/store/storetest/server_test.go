@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"walletscreen/screen/absent"
 )
 
 func wantReply(t *testing.T, s *Server, want any, args ...string) {
@@ -75,7 +77,7 @@ func TestServerEndsWithItsTest(t *testing.T) {
 	var s *Server
 	t.Run("inner", func(t *testing.T) { s = Redis(t) })
 	if s == nil {
-		t.Skip("no server was started: redis-server is missing")
+		absent.Skip(t, "no server was started: redis-server is missing")
 	}
 	if err := s.ping(); err == nil {
 		t.Error("the server still answers after its test ended")
