@@ -268,7 +268,6 @@ func TestObservationFlags(t *testing.T) {
 
 // TestDrain stops a server as Kubernetes does, with calls in progress.
 func TestDrain(t *testing.T) {
-	t.Parallel()
 	s := serve(t, "--drain-delay", "1s", "--drain-timeout", "1s")
 	conn := connect(t, s.addr)
 	health, ctx := healthpb.NewHealthClient(conn), t.Context()

@@ -52,10 +52,10 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	if os.Getenv("GORACE") == "" {
-		// The race detector has a program wait for a second before it ends, and there are
-		// hundreds of them here.
-		os.Setenv("GORACE", "atexit_sleep_ms=50")
+	// With the race detector a process waits a second before it ends, for other
+	// goroutines that are about to report something.
+	if _, set := os.LookupEnv("GORACE"); !set {
+		os.Setenv("GORACE", "atexit_sleep_ms=100")
 	}
 	code := m.Run()
 	for _, b := range []*build{&built, &builtPlain} {

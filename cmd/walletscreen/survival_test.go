@@ -387,10 +387,11 @@ func (s *survival) audit() {
 	s.acks = nil
 	s.mu.Unlock()
 	// On a busy machine a sentinel may not answer in time, or no master be agreed upon.
-	tick := time.NewTicker(5 * time.Millisecond)
+	// Asking more often would only keep sentinels busy.
+	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	kept, err := r.Kept(s.ctx)
-	for limit := time.Now().Add(patience); err != nil; kept, err = r.Kept(s.ctx) {
+	for limit := time.Now().Add(3 * patience); err != nil; kept, err = r.Kept(s.ctx) {
 		if time.Now().After(limit) {
 			s.t.Fatalf("what Redis keeps: %v", err)
 		}
