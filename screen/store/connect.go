@@ -26,8 +26,10 @@ const (
 	noRetries    = -1
 	noSecondPool = -1 // for pipelines: the size of the pool is the number of connections
 
-	// findTimeout is how long sentinels get to say who the master is.
-	findTimeout = time.Second
+	// findTimeout is how long sentinels get to say who the master is. Once one has
+	// said it, the others get agreeTimeout.
+	findTimeout  = 5 * time.Second
+	agreeTimeout = time.Second
 
 	// redirects is how often a command goes to another node of a cluster: a slot that
 	// moved, and one that moves just then.
@@ -187,7 +189,7 @@ func (w *watch) turnTo(master string) {
 // find asks all sentinels for the master. Each says of which configuration it
 // knows, and the newest one counts. Answers of more than half of them are enough: a
 // newer configuration exists only where as many agreed to it. With less it makes do
-// when no more come.
+// when no more come in agreeTimeout.
 func (w *watch) find(ctx context.Context) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, findTimeout)
 	defer cancel()
@@ -205,6 +207,7 @@ func (w *watch) find(ctx context.Context) (string, error) {
 	}
 	var newest answer
 	var errs []error
+	var late <-chan time.Time
 	for heard := 0; heard <= len(w.addrs)/2 && heard+len(errs) < len(w.addrs); {
 		select {
 		case a := <-answers:
@@ -215,11 +218,16 @@ func (w *watch) find(ctx context.Context) (string, error) {
 			if heard++; heard == 1 || a.epoch > newest.epoch {
 				newest = a
 			}
-		case <-ctx.Done():
-			if newest.master == "" {
-				return "", errors.Join(append(errs, fmt.Errorf("no sentinel answered: %w", ctx.Err()))...)
+			if heard == 1 {
+				late = time.After(agreeTimeout)
 			}
+		case <-late:
 			return newest.master, nil
+		case <-ctx.Done():
+			if newest.master != "" {
+				return newest.master, nil
+			}
+			return "", errors.Join(append(errs, fmt.Errorf("no sentinel answered: %w", ctx.Err()))...)
 		}
 	}
 	if newest.master == "" {

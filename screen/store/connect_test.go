@@ -276,6 +276,28 @@ func TestAnswerLostInCluster(t *testing.T) {
 	}
 }
 
+// TestSlowSentinels has sentinels that take long to answer, as over a long line or on
+// a loaded machine, and one that never does.
+func TestSlowSentinels(t *testing.T) {
+	t.Parallel()
+	f, s := sentinels(t, nil)
+	last := mustPublish(t, newPublisher(t, f.Options), 1, tron)
+	var addrs []string
+	for i, watcher := range s.Watchers {
+		addrs = append(addrs, storetest.NewProxy(t, watcher.Addr, func(int, []string) {
+			wait := agreeTimeout + 200*time.Millisecond
+			if i == 0 {
+				wait = 2 * findTimeout
+			}
+			select {
+			case <-t.Context().Done():
+			case <-time.After(wait):
+			}
+		}, nil).Addr)
+	}
+	mustLoad(t, Options{URL: "redis+sentinel://" + strings.Join(addrs, ",") + "/" + storetest.MasterName}, last)
+}
+
 // TestLoginAtSentinels has sentinels and servers ask for logins of their own.
 func TestLoginAtSentinels(t *testing.T) {
 	t.Parallel()
