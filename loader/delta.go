@@ -11,6 +11,7 @@ import (
 	"walletscreen/loader/fetch"
 	"walletscreen/loader/ofac"
 	"walletscreen/screen"
+	"walletscreen/screen/phrase"
 )
 
 // An archive is where a publisher keeps what each of its publications changed.
@@ -178,7 +179,7 @@ func (r *run) removed(ctx context.Context, before *screen.Snapshot, d *Document,
 	if missing := len(changes.Delisted) - named; missing > 0 {
 		return "", fmt.Errorf("%d of them are not named by the publisher's delta files from %s to %s", missing, from, to)
 	}
-	return fmt.Sprintf("by the publisher, whose delta files of %v name all %d rows", days, named), nil
+	return fmt.Sprintf("by the publisher, whose delta files of %v name all %s", days, phrase.Count(named, "row")), nil
 }
 
 // date gives the rows of a list the day on which its publisher says that they were

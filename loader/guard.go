@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"walletscreen/screen"
+	"walletscreen/screen/phrase"
 )
 
 // limits are what a publication of a list must keep to. A breach does not lose
@@ -63,19 +64,19 @@ func (d *Document) breaches(before *screen.Snapshot, c *screen.Changes) []breach
 	}
 	outside := func(what string, n, low, high int) {
 		if low > 0 && n < low {
-			report(false, "%d %s, fewer than the %d that the list has at least", n, what, low)
+			report(false, "%s, fewer than the %d that the list has at least", phrase.Count(n, what), low)
 		}
 		if high > 0 && n > high {
-			report(false, "%d %s, more than the %d that the list can be expected to have", n, what, high)
+			report(false, "%s, more than the %d that the list can be expected to have", phrase.Count(n, what), high)
 		}
 	}
-	outside("entries", pub.Records, l.minRecords, l.maxRecords)
-	outside("rows", printed, l.minRows, l.maxRows)
+	outside("entry", pub.Records, l.minRecords, l.maxRecords)
+	outside("row", printed, l.minRows, l.maxRows)
 	if less := len(c.Delisted); c.Rows > 0 && float64(less) > l.shrink*float64(c.Rows) {
-		report(true, "%d of %d rows are gone, more than %.0f %%", less, c.Rows, 100*l.shrink)
+		report(true, "%d of %s %s gone, more than %.0f %%", less, phrase.Count(c.Rows, "row"), phrase.Are(less), 100*l.shrink)
 	}
 	if more := len(c.Listed); !c.First && l.growth > 0 && more > l.growthRows && float64(more) > l.growth*float64(c.Rows) {
-		report(false, "%d rows are new, %d were there: more than %.0f %%", more, c.Rows, 100*l.growth)
+		report(false, "%s %s new, where %d stood: more than %.0f %%", phrase.Count(more, "row"), phrase.Are(more), c.Rows, 100*l.growth)
 	}
 	has, gone := rows(pub), map[row]bool{}
 	for _, change := range c.Delisted {
@@ -85,7 +86,7 @@ func (d *Document) breaches(before *screen.Snapshot, c *screen.Changes) []breach
 	}
 	// Of two documents of one date only their order at one address says which is newer.
 	if was := before.List(d.List.ID); was != nil && d.elsewhere && was.Current().PublishedOn == pub.PublishedOn && len(gone) > 0 {
-		report(true, "it lacks %d rows of the publication of the same date that came from another of the publisher's addresses: it may be the older one", len(gone))
+		report(true, "it lacks %s of the publication of the same date that came from another of the publisher's addresses: it may be the older one", phrase.Count(len(gone), "row"))
 	}
 	for _, canary := range l.canaries {
 		if key := row(canary); gone[key] || c.First && !has[key] {

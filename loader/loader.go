@@ -20,6 +20,7 @@ import (
 	"walletscreen/loader/fetch"
 	"walletscreen/loader/ofac"
 	"walletscreen/screen"
+	"walletscreen/screen/phrase"
 )
 
 // A Store is where snapshots are published.
@@ -746,7 +747,7 @@ func (r *run) reconcile(ctx context.Context, d *Document, second Source) string 
 			}
 		}
 		if n > 0 {
-			only = append(only, fmt.Sprintf("%d rows stand in %s alone, the first of party %s", n, from, example))
+			only = append(only, fmt.Sprintf("%s %s in %s alone, the first of party %s", phrase.Count(n, "row"), phrase.Are(n), from, example))
 		}
 	}
 	add(d.source, mine, theirs)

@@ -174,7 +174,7 @@ func TestGuard(t *testing.T) {
 	}{
 		{name: "grows", on: today, rows: 21, entries: 60},
 		{name: "grows by half", on: today, rows: 30, entries: 60},
-		{name: "grows by more", on: today, rows: 31, entries: 60, held: "11 rows are new, 20 were there: more than 50 %"},
+		{name: "grows by more", on: today, rows: 31, entries: 60, held: "11 rows are new, where 20 stood: more than 50 %"},
 		{name: "a tenth is gone", on: today, rows: 18, entries: 60},
 		{name: "more than a tenth is gone", on: today, rows: 17, entries: 60, held: "3 of 20 rows are gone, more than 10 %"},
 		{name: "the canary is gone", on: today, rows: 20, entries: 60, without: []int{7}, held: "has stood there for years is not there, of party 1"},
@@ -495,8 +495,8 @@ func TestReconcile(t *testing.T) {
 	day := time.Now().UTC().AddDate(0, 0, -3)
 	for _, test := range []struct{ name, second, held string }{
 		{"the same", sdnText(day, 20, 55), ""},
-		{"one row less", sdnText(day, 20, 60, 4), "1 rows stand in document alone, the first of party 1"},
-		{"one row more", sdnText(day, 21, 60), "1 rows stand in document alone, the first of party 1"},
+		{"one row less", sdnText(day, 20, 60, 4), "1 row is in document alone, the first of party 1"},
+		{"one row more", sdnText(day, 21, 60), "1 row is in document alone, the first of party 1"},
 		{"another date", sdnText(day.AddDate(0, 0, -1), 20, 60), "cannot be reconciled"},
 		{"the same document", sdnText(day, 20, 60), "it is the same document"},
 		{"a page", "<html><title>Maintenance</title></html>", "cannot be reconciled"},

@@ -14,6 +14,7 @@ import (
 	"walletscreen/loader/fetch"
 	"walletscreen/screen"
 	"walletscreen/screen/address"
+	"walletscreen/screen/phrase"
 )
 
 // trustUnmodified is how long a server is believed that says a document did not
@@ -196,7 +197,7 @@ func (r *Registered) readFrom(ctx context.Context, locations []string, on screen
 	}
 	// The commonest defect in this field is an empty parse taken for a success.
 	if pub.Records == 0 || len(pub.Parties) == 0 && !r.limits.mayBeEmpty {
-		return nil, &unreadableError{fmt.Errorf("%s: no digital currency addresses in %d entries: this is not the list it should be", d.source, pub.Records)}
+		return nil, &unreadableError{fmt.Errorf("%s: no digital currency addresses in %s: this is not the list it should be", d.source, phrase.Count(pub.Records, "entry"))}
 	}
 	countUnknownSymbols(pub)
 	d.Publication = pub

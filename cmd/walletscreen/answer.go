@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/csv"
 	"fmt"
 	"io"
@@ -17,6 +18,7 @@ import (
 
 	pb "walletscreen/proto/walletscreen/v1"
 	"walletscreen/screen/address"
+	"walletscreen/screen/phrase"
 )
 
 // How answers are written for people and programs.
@@ -87,7 +89,7 @@ func party(l *pb.Listing) string {
 		}
 	}
 	if strong > 2 {
-		name += fmt.Sprintf(" and %d more names", strong-2)
+		name += fmt.Sprintf(" and %d more %s", strong-2, phrase.Noun(strong-2, "name"))
 	}
 	if len(l.GetPrograms()) > 0 {
 		name += " (" + printable(strings.Join(l.GetPrograms(), ", ")) + ")"
@@ -233,7 +235,7 @@ func writeNotices(w io.Writer, res *pb.ScreenAddressesResponse) {
 	for _, l := range res.Lists {
 		lists = append(lists, l.GetListId()+" of "+l.GetPublishedOn())
 	}
-	fmt.Fprintf(w, "\nscreened at %s against snapshot %d (%.12s): %s\n", res.GetScreenedAt().AsTime().Format(time.RFC3339), s.GetSequence(), s.GetDigest(), strings.Join(lists, ", "))
+	fmt.Fprintf(w, "\nscreened at %s against snapshot %d (%.12s): %s\n", res.GetScreenedAt().AsTime().Format(time.RFC3339), s.GetSequence(), s.GetDigest(), cmp.Or(strings.Join(lists, ", "), "no list"))
 	for _, n := range res.Notices {
 		fmt.Fprintf(w, "NOTE: %s\n", n.GetMessage())
 	}

@@ -16,6 +16,7 @@ import (
 
 	pb "walletscreen/proto/walletscreen/v1"
 	"walletscreen/screen/client"
+	"walletscreen/screen/phrase"
 )
 
 const byteOrderMark = "\ufeff"
@@ -92,7 +93,7 @@ func (c *checkCmd) checkFile(ctx context.Context, screener client.Screener, s st
 	for batch, err := range client.Batches(ctx, screener, c.request(), source, text, client.BatchOptions{}) {
 		if err != nil {
 			if interrupted, ok := errors.AsType[*client.InterruptedError](err); ok {
-				err = fmt.Errorf("after %d rows: %w", interrupted.Answered, c.explain(interrupted.Err))
+				err = fmt.Errorf("after %s: %w", phrase.Count(int(interrupted.Answered), "row"), c.explain(interrupted.Err))
 			}
 			return err
 		}
@@ -112,7 +113,7 @@ func (c *checkCmd) checkFile(ctx context.Context, screener client.Screener, s st
 		return fmt.Errorf("--out: %w", err)
 	}
 	_ = bar.Finish()
-	fmt.Fprintf(s.err, "%d rows: %s\n", f.total, f.counts())
+	fmt.Fprintf(s.err, "%s: %s\n", phrase.Count(f.total, "row"), f.counts())
 	if f.last != nil {
 		writeNotices(s.err, f.last)
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	pb "walletscreen/proto/walletscreen/v1"
+	"walletscreen/screen/phrase"
 )
 
 type historyCmd struct {
@@ -69,10 +70,8 @@ func writeHistory(w io.Writer, text string, res *pb.GetAddressHistoryResponse) {
 		remarks = append(remarks, "warning: "+lower(warning.String(), "WARNING_"))
 	}
 	listings := "no listings"
-	if n := len(res.GetMatches()); n == 1 {
-		listings = "1 listing"
-	} else if n > 1 {
-		listings = fmt.Sprintf("%d listings", n)
+	if n := len(res.GetMatches()); n > 0 {
+		listings = phrase.Count(n, "listing")
 	}
 	fmt.Fprintf(w, "%s: %s\n", printable(shown(text, res.GetReason())), strings.Join(append([]string{listings}, remarks...), "; "))
 	if len(res.GetMatches()) > 0 {

@@ -52,6 +52,7 @@ var rooms = []room{
 
 	{path: "screen/address", others: []string{"golang.org/x/crypto"}, unreachable: []string{"net", "net/http"}},
 	{path: "screen/pace"},
+	{path: "screen/phrase", unreachable: []string{"net", "net/http"}},
 	{path: "screen", ours: []string{"screen/address", "screen/pace"}, unreachable: []string{"net", "net/http"}},
 	{path: "screen/wire", ours: []string{"proto/walletscreen/v1"}, others: grpcAndProto},
 	{path: "screen/signing", unreachable: []string{"net/http"}},
@@ -80,7 +81,7 @@ var rooms = []room{
 	{
 		path: "loader",
 		ours: []string{
-			"screen", "screen/address", "loader/custom", "loader/document", "loader/fetch",
+			"screen", "screen/address", "screen/phrase", "loader/custom", "loader/document", "loader/fetch",
 			"loader/eu", "loader/fbi", "loader/fr", "loader/il", "loader/jp", "loader/ofac", "loader/opensanctions", "loader/uk", "loader/un",
 		},
 		others: []string{"github.com/prometheus/client_golang"},
@@ -112,7 +113,7 @@ var rooms = []room{
 		path: "cmd/walletscreen",
 		ours: []string{
 			"proto/walletscreen/v1",
-			"screen", "screen/address", "screen/client", "screen/server", "screen/server/access", "screen/signing", "screen/store", "screen/wire",
+			"screen", "screen/address", "screen/client", "screen/phrase", "screen/server", "screen/server/access", "screen/signing", "screen/store", "screen/wire",
 			"loader", "loader/builtin", "loader/fetch",
 		},
 		others: append([]string{

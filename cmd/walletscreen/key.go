@@ -94,9 +94,12 @@ type keyShowCmd struct {
 func (c *keyShowCmd) Run(s std) error {
 	keys, err := signing.ReadKeys(c.File)
 	if err != nil {
-		key, privateErr := signing.ReadKey(c.File)
-		if privateErr != nil {
-			return fmt.Errorf("neither public keys (%w) nor a private key (%w)", err, privateErr)
+		if !signing.IsPrivate(err) {
+			return err
+		}
+		key, err := signing.ReadKey(c.File)
+		if err != nil {
+			return err
 		}
 		keys = signing.Keys{key.Public()}
 	}

@@ -47,15 +47,13 @@ func writeKnown(w io.Writer) {
 	t.Flush()
 	for _, l := range loader.Lists() {
 		if l.Note != "" {
-			fmt.Fprintf(w, "\nNOTE: %s: %s\n", l.ID, l.Note)
+			fmt.Fprintf(w, "\n%s\n", wrapped("NOTE: ", "  ", fmt.Sprintf("%s: %s", l.ID, l.Note)))
 		}
 	}
 	fmt.Fprint(w, "\nNOT COVERED: lists that cannot be read by machine; nothing is said about the addresses on them\n")
-	t = newTable(w)
 	for _, l := range loader.NotCovered() {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", l.ID, l.Authority, l.Name, l.Why, l.URL)
+		writeNotCovered(w, string(l.ID), l.Authority, l.Name, l.Why, l.URL)
 	}
-	t.Flush()
 }
 
 // writeKnownJSON writes the same as one JSON object.

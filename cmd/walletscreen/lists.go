@@ -6,8 +6,10 @@ import (
 	"io"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	pb "walletscreen/proto/walletscreen/v1"
+	"walletscreen/screen/phrase"
 )
 
 type listsCmd struct {
@@ -78,15 +80,47 @@ func writeLists(w io.Writer, res *pb.GetSnapshotResponse) {
 	}
 	if len(res.GetNotCovered()) > 0 {
 		fmt.Fprint(w, "\nNOT COVERED: lists that are not loaded; nothing is said about the addresses on them\n")
-		t := newTable(w)
 		for _, l := range res.GetNotCovered() {
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", l.GetListId(), visible(l.GetAuthority()), visible(l.GetName()), visible(l.GetWhy()), visible(l.GetUrl()))
+			writeNotCovered(w, l.GetListId(), l.GetAuthority(), l.GetName(), l.GetWhy(), l.GetUrl())
 		}
-		t.Flush()
 	}
 	for _, n := range res.GetNotices() {
 		fmt.Fprintf(w, "\nNOTE: %s\n", n.GetMessage())
 	}
+}
+
+// writeNotCovered writes what is known of a list that is not loaded, on lines that fit.
+func writeNotCovered(w io.Writer, id, authority, name, why, url string) {
+	indented := func(prefix, text string) {
+		if text = visible(text); text != "" {
+			fmt.Fprintln(w, wrapped(prefix, "    ", text))
+		}
+	}
+	indented(id+"  ", authority+": "+name)
+	indented("    ", why)
+	indented("    ", url)
+}
+
+// maxLine is how many characters a line of prose has at most, unless a word is longer.
+const maxLine = 120
+
+// wrapped breaks a text into lines, the first after one prefix and the others after
+// another. The words stay as they are.
+func wrapped(first, other, text string) string {
+	var out strings.Builder
+	line := first
+	for i, word := range strings.Fields(text) {
+		switch {
+		case i == 0:
+			line += word
+		case utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > maxLine:
+			out.WriteString(line + "\n")
+			line = other + word
+		default:
+			line += " " + word
+		}
+	}
+	return out.String() + line
 }
 
 // briefly writes a duration without the units at its end that are nothing: 5m, not
@@ -111,6 +145,6 @@ func writeHeld(w io.Writer, list string, h *pb.HeldPublication, remark string) {
 		on = " of " + h.GetPublishedOn()
 	}
 	fmt.Fprintf(w, "\n%s HELD since %s: %s\n", list, h.GetSince().AsTime().Format(time.RFC3339), visible(h.GetWhy()))
-	fmt.Fprintf(w, "  publication%s (%.12s)%s\n  would list %d rows, delist %d and amend %d; read from %s\n",
-		on, h.GetSha256(), remark, h.GetListed(), h.GetDelisted(), h.GetAmended(), visible(h.GetSource()))
+	fmt.Fprintf(w, "  publication%s (%.12s)%s\n  would list %s, delist %d and amend %d; read from %s\n",
+		on, h.GetSha256(), remark, phrase.Count(int(h.GetListed()), "row"), h.GetDelisted(), h.GetAmended(), visible(h.GetSource()))
 }

@@ -42,19 +42,43 @@ x            internal     2025-11-04  never                 0s   0        0     
 
 us-ofac-sdn HELD since 2025-11-05T12:00:00Z: 6 of 10 rows are gone` + "\uFFFD" + `[2J` + strings.Repeat(", and more", 20) + `
   publication of 2025-11-05 (abababababab)
-  would list 1 rows, delist 6 and amend 2; read from https://example.org/new
+  would list 1 row, delist 6 and amend 2; read from https://example.org/new
 
 own HELD since 2025-11-05T12:00:00Z: no rows
   publication (cdcdcdcdcdcd), the first of the list: nothing of it is served
   would list 0 rows, delist 0 and amend 0; read from own.csv
 
 NOT COVERED: lists that are not loaded; nothing is said about the addresses on them
-kr-list  Seoul  A list  published as pictures  https://example.org/kr
+kr-list  Seoul: A list
+    published as pictures
+    https://example.org/kr
 
 NOTE: something
 `
 	if got.String() != want {
 		t.Errorf("got:\n%s\nwant:\n%s", &got, want)
+	}
+}
+
+// No line of prose is wider than a screen, whatever the words are.
+func TestWrapped(t *testing.T) {
+	for _, words := range []string{"", "word", strings.Repeat("some words ", 50), strings.Repeat("\u00e9", 119) + " next", strings.Repeat("x", 300) + " next"} {
+		got := wrapped("id  ", "    ", words)
+		if strings.Join(strings.Fields(got), " ") != strings.TrimSpace("id "+strings.Join(strings.Fields(words), " ")) {
+			t.Errorf("%q: words are not the same: %q", words, got)
+		}
+		for i, line := range strings.Split(got, "\n") {
+			if i > 0 && !strings.HasPrefix(line, "    ") || len([]rune(line)) > maxLine && strings.Contains(strings.TrimSpace(strings.TrimPrefix(line, "id  ")), " ") {
+				t.Errorf("%q: line %q", words, line)
+			}
+		}
+	}
+	var known strings.Builder
+	writeKnown(&known)
+	for line := range strings.Lines(known.String()) {
+		if n := len([]rune(line)); n > 300 {
+			t.Errorf("%d characters: %s", n, line)
+		}
 	}
 }
 

@@ -21,6 +21,7 @@ import (
 
 	"walletscreen/loader"
 	"walletscreen/screen"
+	"walletscreen/screen/phrase"
 	"walletscreen/screen/store"
 )
 
@@ -184,7 +185,11 @@ func (c *loadCmd) show(reports []loader.Report, again bool, s std) int {
 			fmt.Fprintf(s.err, "walletscreen load: %s: %s\n", r.Outcome, lines(r.Err))
 		}
 		if r.Outcome == loader.Held && !c.DryRun {
-			fmt.Fprintf(s.err, "walletscreen load: list %s stays as it was; --release lets the change through\n", r.List)
+			stays := "stays as it was"
+			if r.Snapshot == nil || r.Snapshot.List(r.List) == nil {
+				stays = "is not loaded: this would be its first publication"
+			}
+			fmt.Fprintf(s.err, "walletscreen load: list %s %s; --release lets the change through\n", r.List, stays)
 		}
 		if r.PassedOver != nil {
 			fmt.Fprintf(s.err, "walletscreen load: list %s was read from %s, for: %s\n", r.List, r.Source, lines(r.PassedOver))
@@ -224,7 +229,7 @@ func (c *loadCmd) printReport(w io.Writer, r *loader.Report, detailed func(*load
 			if c.Backfill {
 				which = "newest "
 			}
-			fmt.Fprintf(w, "; %spublication of %s (%.12s), %d rows, in %s", which, p.PublishedOn, p.Digest, p.Rows, r.Snapshot)
+			fmt.Fprintf(w, "; %spublication of %s (%.12s), %s, in %s", which, p.PublishedOn, p.Digest, phrase.Count(p.Rows, "row"), r.Snapshot)
 		}
 		if h := r.Held; h != nil {
 			fmt.Fprintf(w, "; publication of %s (%.12s), read from %s", h.PublishedOn, h.Digest, printable(h.Source))

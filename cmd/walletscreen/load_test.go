@@ -30,3 +30,15 @@ func TestShowHeld(t *testing.T) {
 		}
 	}
 }
+
+// A list whose first publication is held does not stay as it was: there is none.
+func TestFirstHeldIsNotLoaded(t *testing.T) {
+	var out, err strings.Builder
+	report := loader.Report{List: "own", Outcome: loader.Held, Snapshot: screen.Empty()}
+	if code := new(loadCmd).show([]loader.Report{report}, false, std{out: &out, err: &err}); code != exitHeld {
+		t.Errorf("exit code %d", code)
+	}
+	if want := "walletscreen load: list own is not loaded: this would be its first publication; --release lets the change through\n"; err.String() != want {
+		t.Errorf("got %q, want %q", err.String(), want)
+	}
+}

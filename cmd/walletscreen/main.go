@@ -94,7 +94,12 @@ func run(ctx context.Context, args []string, s std) int {
 	}
 	command, err := parser.Parse(args)
 	if err != nil {
-		fmt.Fprintf(s.err, "walletscreen: %v\n", err)
+		name := "walletscreen"
+		var parse *kong.ParseError
+		if errors.As(err, &parse) && parse.Context.Selected() != nil {
+			name = parse.Context.Selected().FullPath()
+		}
+		fmt.Fprintf(s.err, "%s: %v (see: %[1]s --help)\n", name, err)
 		return exitUsage
 	}
 	err = command.Run()

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	pb "walletscreen/proto/walletscreen/v1"
+	"walletscreen/screen/phrase"
 	"walletscreen/screen/server"
 )
 
@@ -175,7 +176,7 @@ func writeStatus(page *strings.Builder, status server.Status, lists *pb.GetSnaps
 		fmt.Fprintln(page, "\nLAST SNAPSHOTS")
 		t := newTable(page)
 		for _, swap := range status.Swaps {
-			fmt.Fprintf(t, "%s\t%s\t%d lists\t%d canaries\t%s\n", swap.At.UTC().Format(time.RFC3339), swap.Snapshot, swap.Lists, swap.Canaries, swapped(&swap))
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", swap.At.UTC().Format(time.RFC3339), swap.Snapshot, phrase.Count(swap.Lists, "list"), phrase.Count(swap.Canaries, "canary"), swapped(&swap))
 		}
 		t.Flush()
 	}

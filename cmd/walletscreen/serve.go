@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -186,7 +187,7 @@ func (c *serveCmd) Run(ctx context.Context, s std) error {
 		c.stop(srv, g, log)
 		return nil
 	})
-	log.Info("serving gRPC", "address", listener.Addr().String(), "version", version())
+	log.Info("serving gRPC", "address", listener.Addr().String(), "version", version(), "tls", c.TLSCert != "", "callers", cmp.Or(c.Callers, "everybody"))
 	return group.Wait()
 }
 
@@ -374,7 +375,7 @@ func (c *serveCmd) follow(ctx context.Context, group *errgroup.Group, reader *st
 		}
 		lastFailure = err.Error()
 		if errors.Is(err, store.ErrNoSnapshot) {
-			log.Warn("Redis holds no snapshot: load one", "err", err)
+			log.Warn("Redis holds no snapshot: load one with walletscreen load", "namespace", c.Namespace, "err", err)
 			return
 		}
 		if untrusted {
@@ -391,7 +392,8 @@ func (c *serveCmd) follow(ctx context.Context, group *errgroup.Group, reader *st
 		changed(next)
 	}
 	if err != nil {
-		failed(err)
+		// As Follow says it, which looks again at once: one fact, one line.
+		failed(fmt.Errorf("looking for a new snapshot: %w", err))
 	}
 	group.Go(func() error {
 		defer reader.Close()

@@ -5,13 +5,17 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"walletscreen/screen"
+	"walletscreen/screen/phrase"
 	"walletscreen/screen/signing"
 	"walletscreen/screen/store"
 )
@@ -32,6 +36,19 @@ type snapshotCmd struct {
 // exitDiffers is the exit code of a diff of two snapshots that are not the same,
 // as of diff(1).
 const exitDiffers = 1
+
+// sequence is the number of a snapshot in the command line.
+type sequence uint64
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (n *sequence) UnmarshalText(text []byte) error {
+	number, err := strconv.ParseUint(string(text), 10, 64)
+	if err != nil {
+		return fmt.Errorf("want the number of a snapshot, such as 7, not %q", printable(string(text)))
+	}
+	*n = sequence(number)
+	return nil
+}
 
 type snapshotFormat struct {
 	Format string `enum:"table,json" default:"table" help:"Format of the answer: ${enum}."`
@@ -79,13 +96,17 @@ func (f *storeFlags) publisher(sign *signFlags) (*store.Publisher, error) {
 // snapshot returns the snapshot that an argument names, and its signature: a number,
 // or a file; "" is the one that is served.
 func (f *storeFlags) snapshot(ctx context.Context, name string, v *verifyFlags) (*screen.Snapshot, signing.Signed, error) {
-	sequence, notNumber := strconv.ParseUint(name, 10, 64)
+	number, notNumber := strconv.ParseUint(name, 10, 64)
 	if name != "" && notNumber != nil {
 		trusted, err := v.keys()
 		if err != nil {
 			return nil, signing.Signed{}, err
 		}
-		return store.ReadFile(name, f.Namespace, trusted)
+		s, signed, err := store.ReadFile(name, f.Namespace, trusted)
+		if errors.Is(err, fs.ErrNotExist) {
+			err = fmt.Errorf("%q is neither the number of a snapshot in Redis nor a file that is there", printable(name))
+		}
+		return s, signed, err
 	}
 	reader, err := f.reader(v)
 	if err != nil {
@@ -93,7 +114,7 @@ func (f *storeFlags) snapshot(ctx context.Context, name string, v *verifyFlags) 
 	}
 	defer reader.Close()
 	if name != "" {
-		return reader.Snapshot(ctx, sequence)
+		return reader.Snapshot(ctx, number)
 	}
 	state, err := reader.Load(ctx)
 	if state == nil {
@@ -111,7 +132,7 @@ type snapshotListCmd struct {
 
 // Help is the part of the manual that belongs to no flag.
 func (snapshotListCmd) Help() string {
-	return "SIGNED BY is the key that a snapshot says it is signed by; with --verify-key, UNTRUSTED says why it is not."
+	return "LISTS names the lists that are not as in the snapshot before first; --format json names all. SIGNED BY is the key that a snapshot says it is signed by; with --verify-key, UNTRUSTED says why it is not."
 }
 
 func (c *snapshotListCmd) Run(ctx context.Context, s std) error {
@@ -127,17 +148,21 @@ func (c *snapshotListCmd) Run(ctx context.Context, s std) error {
 	if c.Format == "json" {
 		return c.json(s.out, map[string]any{"snapshots": jsonKept(kept)})
 	}
+	if len(kept) == 0 {
+		fmt.Fprintf(s.out, "no snapshots are kept in namespace %s\n", c.Namespace)
+		return nil
+	}
 	t := newTable(s.out)
+	var before []store.KeptList
 	fmt.Fprintln(t, "SNAPSHOT\tPUBLISHED\tDIGEST\tSIGNED BY\tLISTINGS\tLISTS\tNOTES")
 	for _, k := range kept {
 		if k.Unreadable != "" {
 			fmt.Fprintf(t, "%d\t\t\t\t\t\tUNREADABLE: %s\n", k.Sequence, printable(k.Unreadable))
 			continue
 		}
-		var lists, notes []string
-		for _, l := range k.Lists {
-			lists = append(lists, fmt.Sprintf("%s of %s (%d rows)", printable(string(l.ID)), printable(l.PublishedOn), l.Rows))
-		}
+		var notes []string
+		lists := keptLists(k.Lists, before)
+		before = k.Lists
 		if k.Current {
 			notes = append(notes, "SERVED")
 		}
@@ -150,10 +175,32 @@ func (c *snapshotListCmd) Run(ctx context.Context, s std) error {
 		for _, name := range k.Pins {
 			notes = append(notes, "pin "+printable(name))
 		}
-		fmt.Fprintf(t, "%d\t%s\t%.12s\t%s\t%d\t%s\t%s\n", k.Sequence, k.CreatedAt.Format(time.RFC3339), k.Digest, cmp.Or(printable(k.SignedBy), "nobody"), k.Listings, strings.Join(lists, ", "), strings.Join(notes, ", "))
+		fmt.Fprintf(t, "%d\t%s\t%.12s\t%s\t%d\t%s\t%s\n", k.Sequence, k.CreatedAt.Format(time.RFC3339), k.Digest, cmp.Or(printable(k.SignedBy), "nobody"), k.Listings, lists, strings.Join(notes, ", "))
 	}
 	t.Flush()
 	return nil
+}
+
+// shownLists is how many lists of a snapshot a row of the table names.
+const shownLists = 2
+
+// keptLists names lists of a snapshot, first those that are not as they were in the
+// snapshot before.
+func keptLists(lists, before []store.KeptList) string {
+	var changed, same []string
+	for _, l := range lists {
+		text := fmt.Sprintf("%s of %s (%s)", printable(string(l.ID)), printable(l.PublishedOn), phrase.Count(l.Rows, "row"))
+		if slices.Contains(before, l) {
+			same = append(same, text)
+		} else {
+			changed = append(changed, text)
+		}
+	}
+	all := append(changed, same...)
+	if more := len(all) - shownLists; more > 0 {
+		all = append(all[:shownLists], fmt.Sprintf("%d more", more))
+	}
+	return strings.Join(all, ", ")
 }
 
 func jsonKept(kept []store.Kept) []any {
@@ -269,6 +316,12 @@ type snapshotExportCmd struct {
 }
 
 func (c *snapshotExportCmd) Run(ctx context.Context, s std) error {
+	// A file is there already, and "" is the one that is served.
+	if c.Snapshot != "" {
+		if err := new(sequence).UnmarshalText([]byte(c.Snapshot)); err != nil {
+			return usagef("%v", err)
+		}
+	}
 	load := c.snapshot
 	if c.FromServer {
 		load = c.fromServer
@@ -292,10 +345,7 @@ const exportTimeout = 10 * time.Minute
 // fromServer exports a snapshot from a server, and verifies it as if it were a file.
 func (c *snapshotExportCmd) fromServer(ctx context.Context, name string, v *verifyFlags) (*screen.Snapshot, signing.Signed, error) {
 	var unsigned signing.Signed
-	sequence, err := strconv.ParseUint(cmp.Or(name, "0"), 10, 64)
-	if err != nil {
-		return nil, unsigned, usagef("%q is no number of a snapshot", name)
-	}
+	number, _ := strconv.ParseUint(name, 10, 64) // 0 without one
 	trusted, err := v.keys()
 	if err != nil {
 		return nil, unsigned, err
@@ -308,7 +358,7 @@ func (c *snapshotExportCmd) fromServer(ctx context.Context, name string, v *veri
 	ctx, cancel := context.WithTimeout(ctx, exportTimeout)
 	defer cancel()
 	var content bytes.Buffer
-	head, err := cl.ExportSnapshot(ctx, sequence, &content)
+	head, err := cl.ExportSnapshot(ctx, number, &content)
 	if err != nil {
 		return nil, unsigned, explainCall(c.servers(), err)
 	}
@@ -349,8 +399,8 @@ func (c *snapshotVerifyCmd) Run(ctx context.Context, s std) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(s.out, "snapshot %d of %s is whole: digest %s, %d bytes, %d lists, %d listings\n", snapshot.Sequence,
-		snapshot.CreatedAt.Format(time.RFC3339), snapshot.Digest(), len(snapshot.Encoding()), len(snapshot.Lists()), len(snapshot.Listings()))
+	fmt.Fprintf(s.out, "snapshot %d of %s is whole: digest %s, %s, %s, %s\n", snapshot.Sequence,
+		snapshot.CreatedAt.Format(time.RFC3339), snapshot.Digest(), phrase.Count(len(snapshot.Encoding()), "byte"), phrase.Count(len(snapshot.Lists()), "list"), phrase.Count(len(snapshot.Listings()), "listing"))
 	c.writeSignature(s.out, signed)
 	return nil
 }
@@ -400,7 +450,7 @@ func (c *snapshotSignCmd) Run(ctx context.Context, s std) error {
 }
 
 type snapshotRollbackCmd struct {
-	Snapshot uint64 `arg:"" help:"Number of the snapshot whose content is to be served again."`
+	Snapshot sequence `arg:"" help:"Number of the snapshot whose content is to be served again."`
 
 	storeFlags `embed:""`
 	signFlags  `embed:""`
@@ -421,7 +471,7 @@ func (c *snapshotRollbackCmd) Run(ctx context.Context, s std) error {
 		return err
 	}
 	defer publisher.Close()
-	snapshot, err := publisher.Rollback(ctx, c.Snapshot)
+	snapshot, err := publisher.Rollback(ctx, uint64(c.Snapshot))
 	if snapshot != nil {
 		fmt.Fprintf(s.out, "snapshot %d has the content of snapshot %d, digest %s\n", snapshot.Sequence, c.Snapshot, snapshot.Digest())
 	}
@@ -456,8 +506,8 @@ func (c *snapshotRepublishCmd) Run(ctx context.Context, s std) error {
 }
 
 type snapshotPinCmd struct {
-	Snapshot uint64 `arg:"" help:"Number of the snapshot."`
-	Name     string `arg:"" help:"Name of the pin, such as that of an audit. A pin of that name on another snapshot ends."`
+	Snapshot sequence `arg:"" help:"Number of the snapshot."`
+	Name     string   `arg:"" help:"Name of the pin, such as that of an audit. A pin of that name on another snapshot ends."`
 
 	storeFlags `embed:""`
 }
@@ -468,7 +518,7 @@ func (c *snapshotPinCmd) Run(ctx context.Context, s std) error {
 		return err
 	}
 	defer publisher.Close()
-	if err := publisher.Pin(ctx, c.Snapshot, c.Name); err != nil {
+	if err := publisher.Pin(ctx, uint64(c.Snapshot), c.Name); err != nil {
 		return err
 	}
 	fmt.Fprintf(s.out, "snapshot %d is pinned as %s\n", c.Snapshot, c.Name)

@@ -18,7 +18,7 @@ import (
 )
 
 type watchCmd struct {
-	From       uint64   `placeholder:"SNAPSHOT" help:"Number of the last snapshot whose changes are known: tell what changed since, then what changes. 0 tells only what changes from now on."`
+	From       sequence `placeholder:"SNAPSHOT" help:"Number of the last snapshot whose changes are known: tell what changed since, then what changes. 0 tells only what changes from now on."`
 	FromDigest string   `placeholder:"SHA256" help:"Digest of the snapshot that --from names, to be told when another has its number."`
 	ListIDs    []string `name:"list-id" placeholder:"LIST" help:"Follow this list only; repeatable. None means all."`
 	Once       bool     `help:"Tell what changed since --from and exit; with 1 if no server tells it."`
@@ -56,7 +56,7 @@ func (c *watchCmd) Run(ctx context.Context, s std) error {
 	first, written := true, error(nil)
 	ctx, giveUp := context.WithCancelCause(ctx)
 	defer giveUp(nil)
-	req := &pb.WatchChangesRequest{FromSnapshot: c.From, FromDigest: c.FromDigest, ListIds: c.ListIDs}
+	req := &pb.WatchChangesRequest{FromSnapshot: uint64(c.From), FromDigest: c.FromDigest, ListIds: c.ListIDs}
 	err = cl.Follow(ctx, req, func(res *pb.WatchChangesResponse) error {
 		out := bufio.NewWriter(s.out)
 		if c.Format == "json" {

@@ -38,7 +38,7 @@ func (t *token) read() (string, error) {
 	case err == nil:
 		t.from, t.value = info, value
 	case t.value == "":
-		return "", fmt.Errorf("token: %w", err)
+		return "", fmt.Errorf("token file: %w", err)
 	}
 	return t.value, nil
 }

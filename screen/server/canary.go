@@ -345,7 +345,11 @@ func (s *Server) admit(sv *served) error {
 		return nil
 	}
 	s.metrics.refused.Inc()
-	s.cfg.Log.Error("CANARIES FAIL: the new snapshot is refused, what was served before still is until its lists are stale",
+	still := "what was served before still is until its lists are stale"
+	if s.current.Load() == nil {
+		still = "nothing is served, for there was none before"
+	}
+	s.cfg.Log.Error("CANARIES FAIL: the new snapshot is refused, "+still,
 		"snapshot", sv.Snapshot.Sequence, "digest", sv.Snapshot.Digest().String(), "passed", n.Passed, "failed", n.Failed, "err", err)
 	s.assess()
 	return err

@@ -142,7 +142,7 @@ func TestRefusedSwap(t *testing.T) {
 			if st.Ready || !strings.Contains(st.Why, "no snapshot is loaded: snapshot 8 (") || len(st.Swaps) != 1 || st.Swaps[0].Refused == "" || st.CanariesFailed != 1 {
 				t.Errorf("status %+v", st)
 			}
-			if text := log.String(); !strings.Contains(text, `level=ERROR msg="CANARIES FAIL`) || strings.Contains(strings.ToLower(text), evmLower[2:]) {
+			if text := log.String(); !strings.Contains(text, `level=ERROR msg="CANARIES FAIL: the new snapshot is refused, nothing is served`) || strings.Contains(strings.ToLower(text), evmLower[2:]) {
 				t.Errorf("log:\n%s", text)
 			}
 

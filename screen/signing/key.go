@@ -200,16 +200,24 @@ func ReadKeys(files ...string) (Keys, error) {
 	return keys, nil
 }
 
+var errPrivate = errors.New("it holds a private key, which belongs with the loader alone: name the file of the public key")
+
+// IsPrivate reports whether an error of ReadKeys says that a file holds a private key.
+func IsPrivate(err error) bool { return errors.Is(err, errPrivate) }
+
 // ParseKeys reads public keys in PEM.
 func ParseKeys(text []byte) (Keys, error) {
 	var keys Keys
 	for rest := text; len(bytes.TrimSpace(rest)) > 0; {
 		var block *pem.Block
 		if block, rest = pem.Decode(rest); block == nil {
+			if len(keys) == 0 {
+				return nil, errors.New("it is no file of keys: there is no PEM in it")
+			}
 			return nil, fmt.Errorf("after %d public keys, something that is no PEM", len(keys))
 		}
 		if strings.HasSuffix(block.Type, privateBlock) {
-			return nil, errors.New("it holds a private key, which belongs with the loader alone: name the file of the public key")
+			return nil, errPrivate
 		}
 		if block.Type != publicBlock {
 			return nil, fmt.Errorf("it holds a %.40q, want a %q", block.Type, publicBlock)

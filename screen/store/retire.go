@@ -118,7 +118,7 @@ var pinSource string
 var pinScript = redis.NewScript(pinSource)
 
 // ErrNotKept says that a snapshot is not kept: it was retired, or never was.
-var ErrNotKept = errors.New("the snapshot is not kept")
+var ErrNotKept = errors.New("the snapshot is not kept (walletscreen snapshot list tells which are)")
 
 // Pin keeps a snapshot from being retired until Unpin. A name, 1 to 64 letters,
 // digits, dots, hyphens and underscores, pins one snapshot: it leaves the one that

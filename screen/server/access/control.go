@@ -65,6 +65,7 @@ type Control struct {
 // source is some files that make one thing.
 type source struct {
 	what  string // for the log and the metric
+	flag  string // that names the files, for who starts the server
 	files []string
 	tried [sha256.Size]byte // of the contents that were last used, or refused
 	load  func(texts [][]byte) error
@@ -100,7 +101,7 @@ func Open(cfg Config) (*Control, error) {
 		cfg.Metrics.MustRegister(c.failed)
 	}
 	if cfg.Cert != "" {
-		c.sources = append(c.sources, &source{what: "certificate", files: []string{cfg.Cert, cfg.Key}, load: c.loadPair})
+		c.sources = append(c.sources, &source{what: "certificate", flag: "--tls-cert and --tls-key", files: []string{cfg.Cert, cfg.Key}, load: c.loadPair})
 		if cfg.Metrics != nil {
 			cfg.Metrics.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 				Name: "walletscreen_tls_certificate_expiry_timestamp_seconds", Help: "When the server's certificate expires.",
@@ -108,14 +109,14 @@ func Open(cfg Config) (*Control, error) {
 		}
 	}
 	if cfg.ClientCA != "" {
-		c.sources = append(c.sources, &source{what: "client-ca", files: []string{cfg.ClientCA}, load: c.loadAuthorities})
+		c.sources = append(c.sources, &source{what: "client-ca", flag: "--tls-client-ca", files: []string{cfg.ClientCA}, load: c.loadAuthorities})
 	}
 	if cfg.Callers != "" {
-		c.sources = append(c.sources, &source{what: "callers", files: []string{cfg.Callers}, load: c.loadCallers})
+		c.sources = append(c.sources, &source{what: "callers", flag: "--callers", files: []string{cfg.Callers}, load: c.loadCallers})
 	}
 	for _, s := range c.sources {
 		if _, err := s.look(); err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%s: %w", s.flag, err)
 		}
 		c.failed.WithLabelValues(s.what).Set(0)
 	}
