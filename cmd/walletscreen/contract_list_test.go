@@ -2408,7 +2408,7 @@ var reasonClauses = []clause{
 	},
 	{
 		element: "ErrorReason.ERROR_REASON_SNAPSHOT_NOT_HELD", says: []string{
-			"ERROR_REASON_SNAPSHOT_NOT_HELD: the server does not hold the snapshot asked for.", `Metadata: "sequence" (what is served), "snapshot".`,
+			"ERROR_REASON_SNAPSHOT_NOT_HELD: the server does not hold the snapshot asked for, or answers wrongly from it when it checks itself, and so does not answer.", `Metadata: "sequence" (what is served), "snapshot".`,
 		},
 		holds: func(t *testing.T, w *world) {
 			s := w.chronicle().plain
@@ -2416,6 +2416,21 @@ var reasonClauses = []clause{
 			equal(t, "metadata", map[string]string{"sequence": "6", "snapshot": "2"}, wantRefused(t, err, codes.FailedPrecondition, "SNAPSHOT_NOT_HELD", false).GetMetadata())
 			_, _, _, err = s.export(t, &pb.ExportSnapshotRequest{Snapshot: 2})
 			equal(t, "metadata", map[string]string{"sequence": "6", "snapshot": "2"}, wantRefused(t, err, codes.FailedPrecondition, "SNAPSHOT_NOT_HELD", false).GetMetadata())
+			// The second snapshot lists what the operator knows is not listed.
+			p := newPremises(t)
+			p.load(0, p.own("house", "2026-01-01", row(standingAddress)))
+			checking := p.serve(t, "--canary-unlisted", unlistedAddress)
+			p.load(0, p.own("house", "2026-01-02", row(standingAddress), row(unlistedAddress)))
+			eventually(t, "the server refused it", func() bool { return strings.Contains(checking.logged(), "CANARIES FAIL") })
+			p.load(0, p.own("house", "2026-01-03", row(standingAddress), row(leavingAddress)))
+			checking.atSnapshot(t, 3)
+			for _, asked := range []uint64{1, 2} {
+				_, err := checking.ScreenAddresses(t.Context(), &pb.ScreenAddressesRequest{Addresses: []string{standingAddress}, Snapshot: asked})
+				if asked == 1 && err == nil {
+					continue
+				}
+				equal(t, "metadata", map[string]string{"sequence": "3", "snapshot": "2"}, wantRefused(t, err, codes.FailedPrecondition, "SNAPSHOT_NOT_HELD", false).GetMetadata())
+			}
 		},
 	},
 	{

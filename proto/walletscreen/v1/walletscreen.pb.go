@@ -691,7 +691,8 @@ const (
 	// "from_snapshot". Try again.
 	ErrorReason_ERROR_REASON_SNAPSHOT_NOT_REACHED ErrorReason = 9
 	// ERROR_REASON_SNAPSHOT_NOT_HELD: the server does not hold the snapshot asked
-	// for. Metadata: "sequence" (what is served), "snapshot".
+	// for, or answers wrongly from it when it checks itself, and so does not answer.
+	// Metadata: "sequence" (what is served), "snapshot".
 	ErrorReason_ERROR_REASON_SNAPSHOT_NOT_HELD ErrorReason = 10
 	// ERROR_REASON_SNAPSHOT_TOO_OLD: the history does not reach back that far.
 	// Metadata: "oldest", the lowest sequence number after it that can be asked for.
