@@ -21,7 +21,7 @@ type signFlags struct {
 	verifyFlags `embed:""`
 }
 
-// files are the files of public keys. A variable that is set and empty names none.
+// files are the files of public keys, in the environment one a line.
 func (f *verifyFlags) files() []string {
 	var files []string
 	for _, text := range f.VerifyKey {
@@ -36,6 +36,9 @@ func (f *verifyFlags) files() []string {
 
 // keys reads the public keys.
 func (f *verifyFlags) keys() (signing.Keys, error) {
+	if len(f.VerifyKey) > 0 && len(f.files()) == 0 {
+		return nil, usagef("--verify-key names no file: without it nothing would be verified")
+	}
 	keys, err := signing.ReadKeys(f.files()...)
 	if err != nil {
 		return nil, usagef("--verify-key: %v", err)

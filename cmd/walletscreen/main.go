@@ -16,7 +16,8 @@
 // Every flag but --help and --version has an environment variable, WALLETSCREEN_
 // and its name in capitals, and all but those and --config have a key of their
 // name in the YAML file that --config names. A flag comes before its variable, that
-// before the file. `walletscreen COMMAND --help` is the manual.
+// before the file. A variable that is set and empty is refused, but for
+// WALLETSCREEN_OPS_LISTEN. `walletscreen COMMAND --help` is the manual.
 package main
 
 import (
@@ -27,6 +28,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -77,7 +79,24 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], std{os.Stdin, os.Stdout, os.Stderr}))
 }
 
+// emptyVariable returns the name of a variable of this program that is set and empty,
+// "" for none. A template that lost its value must not be why callers, keys or lists
+// are not looked at. Of --ops-listen empty is a value.
+func emptyVariable(environ []string) string {
+	for _, entry := range environ {
+		name, value, _ := strings.Cut(entry, "=")
+		if value == "" && strings.HasPrefix(name, "WALLETSCREEN_") && name != "WALLETSCREEN_OPS_LISTEN" {
+			return name
+		}
+	}
+	return ""
+}
+
 func run(ctx context.Context, args []string, s std) int {
+	if name := emptyVariable(os.Environ()); name != "" {
+		fmt.Fprintf(s.err, "walletscreen: the environment variable %s is set and empty: unset it or give it a value\n", name)
+		return exitUsage
+	}
 	var c cli
 	parser, err := kong.New(&c,
 		kong.Name("walletscreen"),
