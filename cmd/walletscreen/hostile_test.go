@@ -84,7 +84,11 @@ func (f *foes) open(token string, window uint32) (*foe, error) {
 	c := &foe{Conn: conn, framer: http2.NewFramer(conn, conn), token: token, next: 1, data: new(atomic.Int64)}
 	c.framer.AllowIllegalWrites = true
 	c.enc = hpack.NewEncoder(&c.buf)
-	return c, c.framer.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: window})
+	err = c.framer.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: window})
+	if all := uint32(65535); window > all { // that of the connection, which settings do not change
+		err = errors.Join(err, c.framer.WriteWindowUpdate(0, window-all))
+	}
+	return c, err
 }
 
 func (c *foe) headers(method string) []byte {
@@ -161,6 +165,32 @@ type attack struct {
 	clients int
 	// once is one connection's life; it ends when the connection does.
 	once func(ctx context.Context) error
+}
+
+// ask asks one large request after another, with a pause between them. window is what
+// it takes of a response.
+func (f *foes) ask(ctx context.Context, token string, window uint32, request []byte, rest time.Duration) error {
+	c, err := f.open(token, window)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	go c.drain()
+	for ctx.Err() == nil {
+		id, err := c.begin(pb.ScreeningService_ScreenAddresses_FullMethodName)
+		if err != nil {
+			return err
+		}
+		for left := request; len(left) > 0; {
+			n := min(len(left), 16<<10)
+			if err := c.framer.WriteData(id, n == len(left), left[:n]); err != nil {
+				return err
+			}
+			left = left[n:]
+		}
+		pause(ctx, rest)
+	}
+	return nil
 }
 
 // attacks are all kinds of hostile clients. token is that of a caller.
@@ -372,52 +402,8 @@ func (f *foes) attacks(token string) []attack {
 			}
 			return nil
 		}},
-		{"slow readers", 4, func(ctx context.Context) error {
-			c, err := f.open(token, 0)
-			if err != nil {
-				return err
-			}
-			defer c.Close()
-			go c.drain()
-			for ctx.Err() == nil {
-				id, err := c.begin(screenMethod)
-				if err != nil {
-					return err
-				}
-				for rest := big; len(rest) > 0; {
-					n := min(len(rest), 16<<10)
-					if err := c.framer.WriteData(id, n == len(rest), rest[:n]); err != nil {
-						return err
-					}
-					rest = rest[n:]
-				}
-				pause(ctx, 50*time.Millisecond)
-			}
-			return nil
-		}},
-		{"large batches", 4, func(ctx context.Context) error {
-			c, err := f.open(token, 1<<30)
-			if err != nil {
-				return err
-			}
-			defer c.Close()
-			go c.drain()
-			for ctx.Err() == nil {
-				id, err := c.begin(screenMethod)
-				if err != nil {
-					return err
-				}
-				for rest := large; len(rest) > 0; {
-					n := min(len(rest), 16<<10)
-					if err := c.framer.WriteData(id, n == len(rest), rest[:n]); err != nil {
-						return err
-					}
-					rest = rest[n:]
-				}
-				pause(ctx, 10*time.Millisecond)
-			}
-			return nil
-		}},
+		{"slow readers", 4, func(ctx context.Context) error { return f.ask(ctx, token, 0, big, 50*time.Millisecond) }},
+		{"large batches", 4, func(ctx context.Context) error { return f.ask(ctx, token, 1<<30, large, 10*time.Millisecond) }},
 	}
 }
 
