@@ -281,7 +281,14 @@ func printChanges(w io.Writer, c *screen.Changes) {
 	for _, c := range byParty(c) {
 		if c.UID != uid || first {
 			uid, first = c.UID, false
-			fmt.Fprintf(w, "  %s (%s)\n", printable(c.Party), printable(c.UID))
+			name := printable(c.Party)
+			if name == "" { // a row of an operator's own list need not name its party
+				name = "no name"
+			}
+			if c.UID != "" {
+				name += " (" + printable(c.UID) + ")"
+			}
+			fmt.Fprintf(w, "  %s\n", name)
 		}
 		line := fmt.Sprintf("    %s %s %s %s", c.sign, printable(c.Symbol), printable(c.Text), printable(c.What))
 		fmt.Fprintln(w, strings.TrimRight(line, " "))
