@@ -143,7 +143,9 @@ func hint(message string) string {
 	case strings.Contains(message, "first record does not look like a TLS handshake"):
 		return "does the server speak TLS? leave out --tls and the --tls- flags if not"
 	case strings.Contains(message, "authentication handshake failed"):
-		return "something answers, and the two do not agree on TLS: see --tls-ca, --tls-server-name and --tls-cert"
+		return "something answers, and the two do not agree on TLS: see --tls-ca, --tls-server-name and --tls-client-cert"
+	case strings.Contains(message, "remote error: tls: "), strings.Contains(message, "broken pipe"), strings.Contains(message, "connection reset"):
+		return "the server closes the connection: does it want a certificate of the client? see --tls-client-cert"
 	case strings.Contains(message, "error reading server preface"):
 		return "something answers, and not as a server does: does it want --tls?"
 	default:

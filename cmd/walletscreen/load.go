@@ -28,7 +28,7 @@ import (
 type loadCmd struct {
 	Every     time.Duration `placeholder:"DURATION" help:"Stay and load again after this time, for example 15m. A publisher is not asked more often than its list allows (see: walletscreen lists --known), unless the list failed or is held. Without it, load once."`
 	DryRun    bool          `help:"Print what would change, party by party, and change nothing. The exit code is that of a run that does it."`
-	Release   bool          `help:"Let through what would be held in this run: what breaches a limit of its list, such as the loss of a tenth of it, or was taken back by a rollback. Look at it first, with --dry-run."`
+	Release   bool          `help:"Let through what would be held in this run: what breaches a limit of its list, such as the loss of a tenth of it, or was taken back by a rollback. Look at it first, with --dry-run. With --every it counts for the first import of each list."`
 	Backfill  bool          `help:"Put publications that are older than the newest of their list, or that --source gives for the same date, into its history: what was listed when. What is listed now does not change."`
 	Reconcile []string      `sep:"none" placeholder:"LIST=LOCATION" help:"A second document of the same publication of a list, in another format; repeatable. A publication that does not have the same parties and addresses in both is held."`
 	Delta     []string      `sep:"none" placeholder:"LIST=LOCATION" help:"A file in which the publisher says what its publications changed (OFAC's delta files); repeatable. It dates rows that were listed before the first publication that was loaded, and releases a held change whose removals it names."`
@@ -150,7 +150,7 @@ func (c *loadCmd) Run(ctx context.Context, s std) error {
 func serveMetrics(address string, metrics prometheus.Gatherer, s std) (stop func(), err error) {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
-		return nil, fmt.Errorf("listening for operators: %w", err)
+		return nil, fmt.Errorf("listening for operators: %w (another --ops-listen?)", err)
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
@@ -286,7 +286,14 @@ func printChanges(w io.Writer, c *screen.Changes) {
 	for _, c := range byParty(c) {
 		if c.UID != uid || first {
 			uid, first = c.UID, false
-			fmt.Fprintf(w, "  %s (%s)\n", printable(c.Party), printable(c.UID))
+			name := printable(c.Party)
+			if name == "" { // a row of an operator's own list need not name its party
+				name = "no name"
+			}
+			if c.UID != "" {
+				name += " (" + printable(c.UID) + ")"
+			}
+			fmt.Fprintf(w, "  %s\n", name)
 		}
 		line := fmt.Sprintf("    %s %s %s %s", c.sign, printable(c.Symbol), printable(c.Text), printable(c.What))
 		fmt.Fprintln(w, strings.TrimRight(line, " "))

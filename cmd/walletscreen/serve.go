@@ -155,7 +155,7 @@ func (c *serveCmd) Run(ctx context.Context, s std) error {
 	kept.reader = reader
 	listener, err := net.Listen("tcp", c.Listen)
 	if err != nil {
-		return fmt.Errorf("listening: %w", err)
+		return fmt.Errorf("listening: %w (another --listen?)", err)
 	}
 	defer listener.Close()
 	group.Go(watchAccess(serving, control))

@@ -101,9 +101,10 @@ func TestTLS(t *testing.T) {
 		{"a certificate without a name", byToken, shown, 1, "Unauthenticated"},
 		{"another authority's server", byToken, []string{"--tls-ca", others.CA, "--token-file", tokenFile}, 1, "certificate signed by unknown authority"},
 		{"another name", byToken, []string{"--tls-ca", ours.CA, "--tls-server-name", "elsewhere.example.org", "--token-file", tokenFile}, 1, "certificate is valid for localhost, not elsewhere.example.org"},
+		{"what to look at", byToken, []string{"--tls-ca", others.CA}, 1, "see --tls-ca, --tls-server-name and --tls-client-cert)"},
 		{"no TLS", byToken, []string{"--token-file", tokenFile}, 1, ""},
 		{"a client certificate", byCertificate, shown, 10, ""},
-		{"no client certificate", byCertificate, []string{"--tls-ca", ours.CA}, 1, ""},
+		{"no client certificate", byCertificate, []string{"--tls-ca", ours.CA}, 1, "see --tls-client-cert)"},
 		{"a client certificate of another authority", byCertificate, []string{"--tls-ca", ours.CA, "--tls-client-cert", others.ClientCert, "--tls-client-key", others.ClientKey}, 1, ""},
 	} {
 		args := append([]string{"check", "--server", test.server.addr, "--timeout", "5s"}, test.flags...)

@@ -34,6 +34,7 @@ import (
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/resolver"
 	"google.golang.org/grpc/resolver/manual"
+	"google.golang.org/grpc/status"
 
 	pb "walletscreen/proto/walletscreen/v1"
 	"walletscreen/screen/wire"
@@ -263,20 +264,23 @@ func (c *Client) GetSnapshot(ctx context.Context) (*pb.GetSnapshotResponse, erro
 }
 
 // Ready reports whether the server can answer correctly now; of several, whether at
-// least one can.
+// least one can. The error says why none could be asked.
 func (c *Client) Ready(ctx context.Context) (bool, error) {
-	if c.conn.ready == nil {
-		res, err := c.health.Check(ctx, &healthpb.HealthCheckRequest{Service: pb.ScreeningService_ServiceDesc.ServiceName})
-		return res.GetStatus() == healthpb.HealthCheckResponse_SERVING, err
-	}
-	for {
+	if c.conn.ready != nil {
 		c.conn.ready.Connect()
 		state := c.conn.ready.GetState()
-		if state == connectivity.Ready || state == connectivity.TransientFailure {
-			return state == connectivity.Ready, nil
+		for state != connectivity.Ready && state != connectivity.TransientFailure {
+			if !c.conn.ready.WaitForStateChange(ctx, state) {
+				return false, status.FromContextError(ctx.Err()).Err()
+			}
+			c.conn.ready.Connect()
+			state = c.conn.ready.GetState()
 		}
-		if !c.conn.ready.WaitForStateChange(ctx, state) {
-			return false, ctx.Err()
+		if state == connectivity.Ready {
+			return true, nil
 		}
+		// None is ready, or none is reached: one that is reached says which.
 	}
+	res, err := c.health.Check(ctx, &healthpb.HealthCheckRequest{Service: pb.ScreeningService_ServiceDesc.ServiceName})
+	return res.GetStatus() == healthpb.HealthCheckResponse_SERVING, err
 }

@@ -537,6 +537,31 @@ func TestName(t *testing.T) {
 	}
 }
 
+// A name behind which nobody can be asked is not one whose servers are not ready.
+func TestNobodyBehindName(t *testing.T) {
+	h := start(t, 1, "")
+	_, port, _ := net.SplitHostPort(h.addr)
+	c, err := client.New([]string{"localhost:" + port}, client.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	h.Drain()
+	if ready, err := c.Ready(t.Context()); ready || err != nil {
+		t.Errorf("drained: ready %t, %v", ready, err)
+	}
+	h.grpc.Stop()
+	wait(t, "nobody is reached", func() bool {
+		ready, err := c.Ready(t.Context())
+		return !ready && status.Code(err) == codes.Unavailable
+	})
+	ended, end := context.WithCancel(t.Context())
+	end()
+	if ready, err := c.Ready(ended); ready || err == nil {
+		t.Errorf("a call that was given up: ready %t, %v", ready, err)
+	}
+}
+
 func TestUserAgent(t *testing.T) {
 	h := start(t, 1, "")
 	wantRight(t, open(t, client.Options{UserAgent: "payouts/7"}, h))

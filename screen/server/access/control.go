@@ -132,7 +132,7 @@ func (s *source) look() (changed bool, err error) {
 		if texts[i], err = readFile(name); err != nil {
 			// What cannot be read now is tried again.
 			s.tried = [sha256.Size]byte{}
-			return true, err
+			return true, fmt.Errorf("reading the %s: %w", s.what, err)
 		}
 		one := sha256.Sum256(texts[i])
 		sum.Write(one[:])
@@ -327,7 +327,7 @@ func (c *Control) identify(cr Credentials) (*Caller, error) {
 	case r == nil:
 		return c.everybody, nil
 	case cr.shown && !cr.readable:
-		return nil, &Refusal{Why: "want one authorization header, \"Bearer TOKEN\""}
+		return nil, &Refusal{Why: fmt.Sprintf("want one authorization header, \"Bearer TOKEN\", and a token of %d to %d characters", minToken, maxToken)}
 	case cr.shown:
 		t, ok := r.byToken(cr.token)
 		if !ok {
