@@ -113,6 +113,9 @@ func (c *loadCmd) Run(ctx context.Context, s std) error {
 		keep := &keeper{loaderStore: loaderStore{publisher, false}, log: s.err}
 		if c.CacheDir != "" {
 			keep.cache = &store.Cache{Dir: c.CacheDir, Namespace: c.Namespace, Trusted: publisher.Trusted()}
+			if err := keep.cache.Check(); err != nil {
+				return usagef("--cache-dir: nothing can be kept there: %v", err)
+			}
 		}
 		keep.open()
 		to = keep

@@ -73,6 +73,11 @@ func (c *serveCmd) Run(ctx context.Context, s std) error {
 	if err != nil {
 		return err
 	}
+	if c.CacheDir != "" {
+		if err := (store.Cache{Dir: c.CacheDir}).Check(); err != nil {
+			return usagef("--cache-dir: nothing can be kept there: %v", err)
+		}
+	}
 	if c.Listen == "" {
 		// To net.Listen it would be every address of the machine.
 		return usagef("--listen is empty: say where to answer, HOST:PORT")

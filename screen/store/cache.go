@@ -25,6 +25,15 @@ type Cache struct {
 func (c Cache) snapshotFile() string { return filepath.Join(c.Dir, "snapshot.txt") }
 func (c Cache) verifiedFile() string { return filepath.Join(c.Dir, "verified.json") }
 
+// Check reports why nothing can be saved, nil if it can.
+func (c Cache) Check() error {
+	probe, err := os.CreateTemp(c.Dir, "check-*")
+	if err != nil {
+		return err
+	}
+	return errors.Join(probe.Close(), os.Remove(probe.Name()))
+}
+
 // Save writes a state with its signatures. Each file is the old one or the new one,
 // whatever happens.
 func (c Cache) Save(s *State, snapshotChanged bool) error {
