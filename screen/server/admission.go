@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unsafe"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
@@ -315,16 +316,26 @@ func (c *call) arrive() bool {
 }
 
 // arrived notes that the next request of the call has arrived as a whole, and
-// returns its size in bytes.
+// returns how much memory it takes, in bytes.
 func (c *call) arrived(req any) int64 {
-	size := int64(1)
-	if m, ok := req.(proto.Message); ok {
-		size += int64(proto.Size(m))
-	}
+	m, _ := req.(proto.Message)
 	if c.conn != nil {
-		c.conn.arrived(size)
+		c.conn.arrived(1 + int64(proto.Size(m)))
 	}
-	return size
+	return memoryOf(m)
+}
+
+// memoryOf is about how much memory a request takes, in bytes: its text, and for each
+// string of it where that is, which for short ones is most of it.
+func memoryOf(req proto.Message) int64 {
+	n := 0
+	switch req := req.(type) {
+	case *pb.ScreenAddressesRequest:
+		n = len(req.GetAddresses()) + len(req.GetListIds())
+	case *pb.GetAddressHistoryRequest:
+		n = len(req.GetListIds())
+	}
+	return int64(1 + proto.Size(req) + n*int(unsafe.Sizeof("")))
 }
 
 // over undoes begin.

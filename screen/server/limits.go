@@ -456,34 +456,38 @@ func (c codec) encode(m any) (mem.BufferSlice, error) {
 	if !ok || !manyMatches(res) {
 		return c.Codec.Marshal(m)
 	}
-	if err := c.turns.take(context.Background(), nil); err != nil { // it is never long
-		return nil, err
-	}
+	c.turns.takeFirst()
 	defer c.turns.leave()
 	var rest pace.Pace
-	text := make([]byte, 0, proto.Size(res.Results[0])*len(res.Results)) // as good a guess as any
-	for part := range slices.Chunk(res.Results, largeBatch) {
+	// Messages that follow each other are one, with the results of all.
+	var parts []*pb.ScreenAddressesResponse
+	size := 0
+	for some := range slices.Chunk(res.Results, largeBatch) {
+		parts = append(parts, &pb.ScreenAddressesResponse{Results: some})
+		size += proto.Size(parts[len(parts)-1])
+		c.turns.step(&rest)
+	}
+	parts = append(parts, &pb.ScreenAddressesResponse{
+		Snapshot: res.Snapshot, ScreenedAt: res.ScreenedAt, ValidUntil: res.ValidUntil, Receipt: res.Receipt,
+		Notices: res.Notices, Lists: res.Lists, RequestId: res.RequestId,
+	})
+	// No more than it takes: it is held until the client has it, and counted by its length.
+	text := make([]byte, 0, size+proto.Size(parts[len(parts)-1]))
+	for _, part := range parts {
 		var err error
-		if text, err = (proto.MarshalOptions{}).MarshalAppend(text, &pb.ScreenAddressesResponse{Results: part}); err != nil {
+		if text, err = (proto.MarshalOptions{UseCachedSize: true}).MarshalAppend(text, part); err != nil {
 			return nil, err
 		}
 		c.turns.step(&rest)
 	}
-	// Messages that follow each other are one, with the results of all.
-	text, err := proto.MarshalOptions{}.MarshalAppend(text, &pb.ScreenAddressesResponse{
-		Snapshot: res.Snapshot, ScreenedAt: res.ScreenedAt, ValidUntil: res.ValidUntil, Receipt: res.Receipt,
-		Notices: res.Notices, Lists: res.Lists, RequestId: res.RequestId,
-	})
-	return mem.BufferSlice{mem.SliceBuffer(text)}, err
+	return mem.BufferSlice{mem.SliceBuffer(text)}, nil
 }
 
 // manyMatches reports whether an answer is large.
 func manyMatches(res *pb.ScreenAddressesResponse) bool {
 	n := 0
 	for _, r := range res.Results {
-		if len(r.Matches) > 0 {
-			n++
-		}
+		n += len(r.Matches)
 	}
 	return n > largeBatch
 }

@@ -249,6 +249,16 @@ func TestLargeAnswerIsEncodedWhole(t *testing.T) {
 	if c.turns.free.Load() != newTurns().free.Load() {
 		t.Error("the turn was not given back")
 	}
+	// An account of bytes is one of memory only if no result has room made for more.
+	for range 100 {
+		res.Results[0].Matches = append(res.Results[0].Matches, res.Results[1].Matches...)
+	}
+	if data, err = c.encode(res); err != nil {
+		t.Fatal(err)
+	}
+	if n := cap(data[0].ReadOnlyData()); n > 2*data.Len() {
+		t.Errorf("%d bytes are held for %d", n, data.Len())
+	}
 }
 
 // Responses that nobody takes: past a quarter of the limit a connection gets no
