@@ -57,8 +57,9 @@ const (
 
 // method is what admission knows of a method.
 type method struct {
-	need   access.Permission
-	stream bool
+	need     access.Permission
+	stream   bool
+	requests bool // is a stream of requests
 }
 
 // admission decides which calls are made.
@@ -108,7 +109,7 @@ func (a *admission) describe(g *grpc.Server) {
 			if !ok {
 				panic("no permission is set for " + name)
 			}
-			a.methods[name] = method{need, m.IsClientStream || m.IsServerStream}
+			a.methods[name] = method{need, m.IsClientStream || m.IsServerStream, m.IsClientStream}
 		}
 	}
 }
@@ -319,8 +320,10 @@ func (c *call) arrive() bool {
 // returns how much memory it takes, in bytes.
 func (c *call) arrived(req any) int64 {
 	m, _ := req.(proto.Message)
-	if c.conn != nil {
-		c.conn.arrived(1 + int64(proto.Size(m)))
+	if size := 1 + int64(proto.Size(m)); c.conn != nil && c.method.requests {
+		c.conn.took(size)
+	} else if c.conn != nil {
+		c.conn.arrived(size)
 	}
 	return memoryOf(m)
 }
@@ -435,6 +438,10 @@ func (a *admission) stream(srv any, stream grpc.ServerStream, _ *grpc.StreamServ
 	}
 	defer a.over(c, true)
 	c.arrived(nil)
+	if c.conn != nil && c.method.requests {
+		// What waits for the handler to look for the next request is half a request, too.
+		defer c.conn.arrived(0)
+	}
 	var ctx context.Context
 	ctx, c.end = context.WithCancelCause(stream.Context())
 	a.mu.Lock()
@@ -522,15 +529,15 @@ var errIdle = status.Error(codes.DeadlineExceeded, "the stream went without a re
 // RecvMsg waits for the next request, not forever, and charges for it.
 func (s *bounded) RecvMsg(m any) error {
 	c := s.call
-	if c.conn != nil {
-		c.conn.receiving.Add(1)
-	}
 	arrived := false
-	defer func() {
-		if !arrived && c.conn != nil {
-			c.conn.arrived(0)
-		}
-	}()
+	if c.conn != nil && !c.method.requests {
+		c.conn.receiving.Add(1)
+		defer func() {
+			if !arrived {
+				c.conn.arrived(0)
+			}
+		}()
+	}
 	// gRPC's own RecvMsg ends when the stream does, and ends the stream with a
 	// status of its own when its context does.
 	got := make(chan error, 1)

@@ -71,6 +71,13 @@ const (
 	maxHeader = 16 << 10
 	// readBuffer keeps an idle connection small. Longer frames are read past the buffer.
 	readBuffer = 4 << 10
+	// streamWindow is how much of a call is taken before somebody reads it, in bytes,
+	// as little as gRPC can. Past that a client waits until its request is read, and
+	// then sends the rest of it at once. gRPC's own would grow to 16 MiB.
+	streamWindow = 64 << 10
+	// connectionWindow is how much may be on its way on a connection, in bytes. It
+	// holds nothing back that is not read, which streamWindow does.
+	connectionWindow = 4 << 20
 	// closePause is left between two connections that are closed for what they
 	// hold, for what the first one held to be freed.
 	closePause = 20 * time.Millisecond
@@ -178,7 +185,7 @@ type connection struct {
 
 	writing   atomic.Int64 // since when a write lasts, in Unix nanoseconds; 0 for none
 	sending   atomic.Int64 // bytes of responses that wait for the client
-	receiving atomic.Int64 // calls whose request has not arrived as a whole
+	receiving atomic.Int64 // calls whose request has not arrived as a whole, and streams of requests
 	read      atomic.Int64 // bytes that came
 	used      atomic.Int64 // of read, what belongs to requests that arrived
 	calls     atomic.Int64 // that were ever begun or refused
@@ -381,9 +388,12 @@ func (c *connection) arrived(size int64) {
 	if c.receiving.Add(-1) == 0 {
 		c.used.Store(c.read.Load())
 	} else if size > 0 {
-		c.use(size + size/8 + frames)
+		c.took(size)
 	}
 }
+
+// took takes a request of so many bytes off the account; its call may have more.
+func (c *connection) took(size int64) { c.use(size + size/8 + frames) }
 
 // use takes bytes off the account, and never more than came.
 func (c *connection) use(n int64) {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -147,6 +148,40 @@ func TestLargestOfHalfRequestsIsCut(t *testing.T) {
 	if _, err := c.ScreenAddresses(g.as(t, "a"), &pb.ScreenAddressesRequest{Addresses: []string{evm}}); err != nil {
 		t.Errorf("another caller: %v", err)
 	}
+}
+
+// Requests of a stream that nobody looks for yet are few bytes, and on the account.
+func TestRequestsAheadAreCounted(t *testing.T) {
+	g := guard(t, Limits{}, map[string]string{"a": "permissions: [screen]"}, nil)
+	all := g.server.admission.all
+	leave := occupy(t, g.server.turns)
+	ctx, cancel := context.WithCancel(g.as(t, "a"))
+	defer cancel()
+	c := pb.NewScreeningServiceClient(g.dial())
+	ahead := &pb.ScreenAddressesRequest{Addresses: slices.Repeat([]string{evm}, 1000)}
+	const streams = 4
+	var wg sync.WaitGroup
+	for range streams {
+		stream, err := c.ScreenAddressStream(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wg.Go(func() {
+			for range 200 { // far more than fits, and gRPC learns that they could come faster
+				if stream.Send(ahead) != nil {
+					return
+				}
+			}
+		})
+	}
+	await(t, "the windows are full", func() bool { return all.received.Load() >= streams*streamWindow/2 })
+	if n := all.received.Load(); n > 3*streams*streamWindow {
+		t.Errorf("%d bytes are held of %d streams", n, streams)
+	}
+	cancel()
+	await(t, "the end of the streams gives it back", func() bool { return all.received.Load() == 0 })
+	leave()
+	wg.Wait()
 }
 
 // Calls that one caller leaves open, over however many connections, do not take the

@@ -430,6 +430,8 @@ func (s *Server) GRPC(opts ...grpc.ServerOption) *grpc.Server {
 		grpc.MaxConcurrentStreams(uint32(limits.Streams)),
 		grpc.MaxHeaderListSize(maxHeader),
 		grpc.ReadBufferSize(readBuffer),
+		grpc.StaticStreamWindowSize(streamWindow),
+		grpc.StaticConnWindowSize(connectionWindow),
 		grpc.InTapHandle(s.admission.admit),
 		grpc.NumStreamWorkers(16),
 		grpc.ConnectionTimeout(limits.Handshake),
