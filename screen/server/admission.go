@@ -541,7 +541,7 @@ func (s *bounded) RecvMsg(m any) error {
 	// gRPC's own RecvMsg ends when the stream does, and ends the stream with a
 	// status of its own when its context does.
 	got := make(chan error, 1)
-	go func() { got <- s.ServerStream.RecvMsg(m) }()
+	go func() { got <- s.ServerStream.RecvMsg(incoming{s.ctx, m}) }()
 	late := time.NewTimer(c.admission.limits.Idle)
 	defer late.Stop()
 	var err error

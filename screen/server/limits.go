@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/peer"
 	"google.golang.org/protobuf/proto"
@@ -421,10 +422,13 @@ type outgoing struct {
 	conn    *connection
 }
 
-// plain is the message of an outgoing response.
+// plain is the message of an outgoing response or an incoming request.
 func plain(m any) any {
-	if o, ok := m.(outgoing); ok {
-		return o.message
+	switch m := m.(type) {
+	case outgoing:
+		return m.message
+	case incoming:
+		return m.message
 	}
 	return m
 }
@@ -434,13 +438,48 @@ func plain(m any) any {
 type codec struct {
 	wire.Codec
 	recovered func(method string, err *error)
-	turns     *turns
+	turns     *turns // for large answers
+	decoding  *turns // for large requests
 }
 
-// Unmarshal decodes a message.
+// largeRequest is from how many bytes on a request is decoded in turn. Decoded it may
+// be many times as large, and only then it can be told that it is too large.
+const largeRequest = 16 << 10
+
+// incoming is a request to be decoded, and the context of its call.
+type incoming struct {
+	ctx     context.Context
+	message any
+}
+
+// withContext is a service whose requests with one response are incoming to the codec.
+func withContext(service grpc.ServiceDesc) *grpc.ServiceDesc {
+	service.Methods = slices.Clone(service.Methods)
+	for i := range service.Methods {
+		handler := service.Methods[i].Handler
+		service.Methods[i].Handler = func(srv any, ctx context.Context, decode func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) {
+			return handler(srv, ctx, func(m any) error { return decode(incoming{ctx, m}) }, interceptor)
+		}
+	}
+	return &service
+}
+
+// Unmarshal decodes a message, a large one in turn. These turns are of their own: what
+// waits for them is counted as half requests are, and must not wait for batches. That
+// of a call that ends is not waited for: it is counted no more.
 func (c codec) Unmarshal(data mem.BufferSlice, v any) (err error) {
 	defer c.recovered("decoding", &err)
-	return c.Codec.Unmarshal(data, v)
+	in, ok := v.(incoming)
+	if !ok {
+		return c.Codec.Unmarshal(data, v)
+	}
+	if data.Len() > largeRequest {
+		if err := c.decoding.take(in.ctx, shareOf(in.ctx)); err != nil {
+			return err
+		}
+		defer c.decoding.leave()
+	}
+	return c.Codec.Unmarshal(data, in.message)
 }
 
 // Marshal encodes a message or an outgoing one.
