@@ -291,8 +291,20 @@ func TestDrain(t *testing.T) {
 	_ = s.cmd.Process.Signal(syscall.SIGTERM)
 	told(healthpb.HealthCheckResponse_NOT_SERVING)
 	// It still answers, and says to operators what it is doing.
-	if _, err := pb.NewScreeningServiceClient(conn).ScreenAddresses(ctx, &pb.ScreenAddressesRequest{Addresses: []string{"nonsense"}}); err != nil {
+	req := &pb.ScreenAddressesRequest{Addresses: []string{"nonsense"}}
+	if _, err := pb.NewScreeningServiceClient(conn).ScreenAddresses(ctx, req); err != nil {
 		t.Errorf("while it drains: %v", err)
+	}
+	// Streams go on, too, and new ones are taken: who sends them was not told yet.
+	stream, err := pb.NewScreeningServiceClient(conn).ScreenAddressStream(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := stream.Send(req); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stream.Recv(); err != nil {
+		t.Errorf("a stream while it drains: %v", err)
 	}
 	if res, body := browse(t, "http://"+s.ops+"/readyz"); res.StatusCode != http.StatusServiceUnavailable || !strings.Contains(body, "the server is stopping") {
 		t.Errorf("/readyz while it drains: %s %s", res.Status, body)

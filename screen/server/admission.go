@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unsafe"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
@@ -57,8 +58,9 @@ const (
 
 // method is what admission knows of a method.
 type method struct {
-	need   access.Permission
-	stream bool
+	need     access.Permission
+	stream   bool
+	requests bool // is a stream of requests
 }
 
 // admission decides which calls are made.
@@ -109,7 +111,7 @@ func (a *admission) describe(g *grpc.Server) {
 			if !ok {
 				panic("no permission is set for " + name)
 			}
-			a.methods[name] = method{need, m.IsClientStream || m.IsServerStream}
+			a.methods[name] = method{need, m.IsClientStream || m.IsServerStream, m.IsClientStream}
 		}
 	}
 }
@@ -315,16 +317,28 @@ func (c *call) arrive() bool {
 }
 
 // arrived notes that the next request of the call has arrived as a whole, and
-// returns its size in bytes.
+// returns how much memory it takes, in bytes.
 func (c *call) arrived(req any) int64 {
-	size := int64(1)
-	if m, ok := req.(proto.Message); ok {
-		size += int64(proto.Size(m))
-	}
-	if c.conn != nil {
+	m, _ := req.(proto.Message)
+	if size := 1 + int64(proto.Size(m)); c.conn != nil && c.method.requests {
+		c.conn.took(size)
+	} else if c.conn != nil {
 		c.conn.arrived(size)
 	}
-	return size
+	return memoryOf(m)
+}
+
+// memoryOf is about how much memory a request takes, in bytes: its text, and for each
+// string of it where that is, which for short ones is most of it.
+func memoryOf(req proto.Message) int64 {
+	n := 0
+	switch req := req.(type) {
+	case *pb.ScreenAddressesRequest:
+		n = len(req.GetAddresses()) + len(req.GetListIds())
+	case *pb.GetAddressHistoryRequest:
+		n = len(req.GetListIds())
+	}
+	return int64(1 + proto.Size(req) + n*int(unsafe.Sizeof("")))
 }
 
 // over undoes begin.
@@ -424,6 +438,10 @@ func (a *admission) stream(srv any, stream grpc.ServerStream, _ *grpc.StreamServ
 	}
 	defer a.over(c, true)
 	c.arrived(nil)
+	if c.conn != nil && c.method.requests {
+		// What waits for the handler to look for the next request is half a request, too.
+		defer c.conn.arrived(0)
+	}
 	var ctx context.Context
 	ctx, c.end = context.WithCancelCause(stream.Context())
 	a.mu.Lock()
@@ -511,19 +529,19 @@ var errIdle = status.Error(codes.DeadlineExceeded, "the stream went without a re
 // RecvMsg waits for the next request, not forever, and charges for it.
 func (s *bounded) RecvMsg(m any) error {
 	c := s.call
-	if c.conn != nil {
-		c.conn.receiving.Add(1)
-	}
 	arrived := false
-	defer func() {
-		if !arrived && c.conn != nil {
-			c.conn.arrived(0)
-		}
-	}()
+	if c.conn != nil && !c.method.requests {
+		c.conn.receiving.Add(1)
+		defer func() {
+			if !arrived {
+				c.conn.arrived(0)
+			}
+		}()
+	}
 	// gRPC's own RecvMsg ends when the stream does, and ends the stream with a
 	// status of its own when its context does.
 	got := make(chan error, 1)
-	go func() { got <- s.ServerStream.RecvMsg(m) }()
+	go func() { got <- s.ServerStream.RecvMsg(incoming{s.ctx, m}) }()
 	late := time.NewTimer(c.admission.limits.Idle)
 	defer late.Stop()
 	var err error

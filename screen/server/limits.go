@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/peer"
 	"google.golang.org/protobuf/proto"
@@ -71,6 +72,15 @@ const (
 	maxHeader = 16 << 10
 	// readBuffer keeps an idle connection small. Longer frames are read past the buffer.
 	readBuffer = 4 << 10
+	// streamWindow is how much of a call is taken before somebody reads it, in bytes,
+	// as little as gRPC can. Past that a client waits until its request is read, and
+	// then sends the rest of it at once. gRPC's own would grow to 16 MiB.
+	streamWindow = 64 << 10
+	// connectionWindow is how much may be on its way on a connection, in bytes: with
+	// 50 ms there and back that is 20 MB a second, and with four times as much many
+	// connections send more before the account of them is looked at. It holds nothing
+	// back that is not read, which streamWindow does.
+	connectionWindow = 1 << 20
 	// closePause is left between two connections that are closed for what they
 	// hold, for what the first one held to be freed.
 	closePause = 20 * time.Millisecond
@@ -178,7 +188,7 @@ type connection struct {
 
 	writing   atomic.Int64 // since when a write lasts, in Unix nanoseconds; 0 for none
 	sending   atomic.Int64 // bytes of responses that wait for the client
-	receiving atomic.Int64 // calls whose request has not arrived as a whole
+	receiving atomic.Int64 // calls whose request has not arrived as a whole, and streams of requests
 	read      atomic.Int64 // bytes that came
 	used      atomic.Int64 // of read, what belongs to requests that arrived
 	calls     atomic.Int64 // that were ever begun or refused
@@ -381,9 +391,12 @@ func (c *connection) arrived(size int64) {
 	if c.receiving.Add(-1) == 0 {
 		c.used.Store(c.read.Load())
 	} else if size > 0 {
-		c.use(size + size/8 + frames)
+		c.took(size)
 	}
 }
+
+// took takes a request of so many bytes off the account; its call may have more.
+func (c *connection) took(size int64) { c.use(size + size/8 + frames) }
 
 // use takes bytes off the account, and never more than came.
 func (c *connection) use(n int64) {
@@ -411,10 +424,13 @@ type outgoing struct {
 	conn    *connection
 }
 
-// plain is the message of an outgoing response.
+// plain is the message of an outgoing response or an incoming request.
 func plain(m any) any {
-	if o, ok := m.(outgoing); ok {
-		return o.message
+	switch m := m.(type) {
+	case outgoing:
+		return m.message
+	case incoming:
+		return m.message
 	}
 	return m
 }
@@ -424,13 +440,48 @@ func plain(m any) any {
 type codec struct {
 	wire.Codec
 	recovered func(method string, err *error)
-	turns     *turns
+	turns     *turns // for large answers
+	decoding  *turns // for large requests
 }
 
-// Unmarshal decodes a message.
+// largeRequest is from how many bytes on a request is decoded in turn. Decoded it may
+// be many times as large, and only then it can be told that it is too large.
+const largeRequest = 16 << 10
+
+// incoming is a request to be decoded, and the context of its call.
+type incoming struct {
+	ctx     context.Context
+	message any
+}
+
+// withContext is a service whose requests with one response are incoming to the codec.
+func withContext(service grpc.ServiceDesc) *grpc.ServiceDesc {
+	service.Methods = slices.Clone(service.Methods)
+	for i := range service.Methods {
+		handler := service.Methods[i].Handler
+		service.Methods[i].Handler = func(srv any, ctx context.Context, decode func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) {
+			return handler(srv, ctx, func(m any) error { return decode(incoming{ctx, m}) }, interceptor)
+		}
+	}
+	return &service
+}
+
+// Unmarshal decodes a message, a large one in turn. These turns are of their own: what
+// waits for them is counted as half requests are, and must not wait for batches. That
+// of a call that ends is not waited for: it is counted no more.
 func (c codec) Unmarshal(data mem.BufferSlice, v any) (err error) {
 	defer c.recovered("decoding", &err)
-	return c.Codec.Unmarshal(data, v)
+	in, ok := v.(incoming)
+	if !ok {
+		return c.Codec.Unmarshal(data, v)
+	}
+	if data.Len() > largeRequest {
+		if err := c.decoding.take(in.ctx, shareOf(in.ctx)); err != nil {
+			return err
+		}
+		defer c.decoding.leave()
+	}
+	return c.Codec.Unmarshal(data, in.message)
 }
 
 // Marshal encodes a message or an outgoing one.
@@ -456,34 +507,38 @@ func (c codec) encode(m any) (mem.BufferSlice, error) {
 	if !ok || !manyMatches(res) {
 		return c.Codec.Marshal(m)
 	}
-	if err := c.turns.take(context.Background(), nil); err != nil { // it is never long
-		return nil, err
-	}
+	c.turns.takeFirst()
 	defer c.turns.leave()
 	var rest pace.Pace
-	text := make([]byte, 0, proto.Size(res.Results[0])*len(res.Results)) // as good a guess as any
-	for part := range slices.Chunk(res.Results, largeBatch) {
+	// Messages that follow each other are one, with the results of all.
+	var parts []*pb.ScreenAddressesResponse
+	size := 0
+	for some := range slices.Chunk(res.Results, largeBatch) {
+		parts = append(parts, &pb.ScreenAddressesResponse{Results: some})
+		size += proto.Size(parts[len(parts)-1])
+		c.turns.step(&rest)
+	}
+	parts = append(parts, &pb.ScreenAddressesResponse{
+		Snapshot: res.Snapshot, ScreenedAt: res.ScreenedAt, ValidUntil: res.ValidUntil, Receipt: res.Receipt,
+		Notices: res.Notices, Lists: res.Lists, RequestId: res.RequestId,
+	})
+	// No more than it takes: it is held until the client has it, and counted by its length.
+	text := make([]byte, 0, size+proto.Size(parts[len(parts)-1]))
+	for _, part := range parts {
 		var err error
-		if text, err = (proto.MarshalOptions{}).MarshalAppend(text, &pb.ScreenAddressesResponse{Results: part}); err != nil {
+		if text, err = (proto.MarshalOptions{UseCachedSize: true}).MarshalAppend(text, part); err != nil {
 			return nil, err
 		}
 		c.turns.step(&rest)
 	}
-	// Messages that follow each other are one, with the results of all.
-	text, err := proto.MarshalOptions{}.MarshalAppend(text, &pb.ScreenAddressesResponse{
-		Snapshot: res.Snapshot, ScreenedAt: res.ScreenedAt, ValidUntil: res.ValidUntil, Receipt: res.Receipt,
-		Notices: res.Notices, Lists: res.Lists, RequestId: res.RequestId,
-	})
-	return mem.BufferSlice{mem.SliceBuffer(text)}, err
+	return mem.BufferSlice{mem.SliceBuffer(text)}, nil
 }
 
 // manyMatches reports whether an answer is large.
 func manyMatches(res *pb.ScreenAddressesResponse) bool {
 	n := 0
 	for _, r := range res.Results {
-		if len(r.Matches) > 0 {
-			n++
-		}
+		n += len(r.Matches)
 	}
 	return n > largeBatch
 }

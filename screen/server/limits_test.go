@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -149,6 +150,40 @@ func TestLargestOfHalfRequestsIsCut(t *testing.T) {
 	}
 }
 
+// Requests of a stream that nobody looks for yet are few bytes, and on the account.
+func TestRequestsAheadAreCounted(t *testing.T) {
+	g := guard(t, Limits{}, map[string]string{"a": "permissions: [screen]"}, nil)
+	all := g.server.admission.all
+	leave := occupy(t, g.server.turns)
+	ctx, cancel := context.WithCancel(g.as(t, "a"))
+	defer cancel()
+	c := pb.NewScreeningServiceClient(g.dial())
+	ahead := &pb.ScreenAddressesRequest{Addresses: slices.Repeat([]string{evm}, 1000)}
+	const streams = 4
+	var wg sync.WaitGroup
+	for range streams {
+		stream, err := c.ScreenAddressStream(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wg.Go(func() {
+			for range 200 { // far more than fits, and gRPC learns that they could come faster
+				if stream.Send(ahead) != nil {
+					return
+				}
+			}
+		})
+	}
+	await(t, "the windows are full", func() bool { return all.received.Load() >= streams*streamWindow/2 })
+	if n := all.received.Load(); n > 3*streams*streamWindow {
+		t.Errorf("%d bytes are held of %d streams", n, streams)
+	}
+	cancel()
+	await(t, "the end of the streams gives it back", func() bool { return all.received.Load() == 0 })
+	leave()
+	wg.Wait()
+}
+
 // Calls that one caller leaves open, over however many connections, do not take the
 // last room from others.
 func TestLastCallsAreForOthers(t *testing.T) {
@@ -234,7 +269,7 @@ func TestLargeAnswerIsEncodedWhole(t *testing.T) {
 			t.Errorf("%s is not set", fields.Get(i).Name())
 		}
 	}
-	c := codec{recovered: New(Config{}).recovered, turns: newTurns()}
+	c := codec{recovered: New(Config{}).recovered, turns: newTurns(), decoding: newTurns()}
 	data, err := c.encode(res)
 	if err != nil {
 		t.Fatal(err)
@@ -248,6 +283,16 @@ func TestLargeAnswerIsEncodedWhole(t *testing.T) {
 	}
 	if c.turns.free.Load() != newTurns().free.Load() {
 		t.Error("the turn was not given back")
+	}
+	// An account of bytes is one of memory only if no result has room made for more.
+	for range 100 {
+		res.Results[0].Matches = append(res.Results[0].Matches, res.Results[1].Matches...)
+	}
+	if data, err = c.encode(res); err != nil {
+		t.Fatal(err)
+	}
+	if n := cap(data[0].ReadOnlyData()); n > 2*data.Len() {
+		t.Errorf("%d bytes are held for %d", n, data.Len())
 	}
 }
 
@@ -381,13 +426,85 @@ func TestReflectionEndsWithTheServer(t *testing.T) {
 
 // A defect in reading or writing a message is one call's, not the server's.
 func TestCodecRecovers(t *testing.T) {
-	c := codec{recovered: New(Config{}).recovered, turns: newTurns()}
+	c := codec{recovered: New(Config{}).recovered, turns: newTurns(), decoding: newTurns()}
 	if err := c.Unmarshal(mem.BufferSlice{mem.SliceBuffer{8, 1}}, (*pb.ScreenAddressesRequest)(nil)); status.Code(err) != codes.Internal {
 		t.Errorf("decoding: %v, want INTERNAL", err)
 	}
 	if _, err := c.Marshal(outgoing{message: &pb.ScreenAddressesResponse{RequestId: strings.Repeat("x", 2000)}}); status.Code(err) != codes.Internal {
 		t.Errorf("encoding: %v, want INTERNAL", err)
 	}
+}
+
+// No more large requests are decoded at a time than there are processors, however
+// many come, and each gives its turn back, whatever it is.
+func TestLargeRequestsAreDecodedInTurn(t *testing.T) {
+	c := codec{recovered: New(Config{}).recovered, turns: newTurns(), decoding: newTurns()}
+	all := c.decoding.free.Load()
+	leave := occupy(t, c.decoding)
+	decode := func(ctx context.Context, req *pb.ScreenAddressesRequest, text []byte) chan error {
+		done := make(chan error, 1)
+		go func() { done <- c.Unmarshal(mem.BufferSlice{mem.SliceBuffer(text)}, incoming{ctx, req}) }()
+		return done
+	}
+	var large, small pb.ScreenAddressesRequest
+	empty := bytes.Repeat([]byte{1<<3 | 2, 0}, largeRequest/2+1)
+	waits := decode(t.Context(), &large, empty)
+	defect := decode(t.Context(), nil, append([]byte{2<<3 | 2, 1, 'x'}, empty...))
+	wrong := decode(t.Context(), &pb.ScreenAddressesRequest{}, append(slices.Clone(empty), 0xff))
+	if err := <-decode(t.Context(), &small, empty[:largeRequest]); err != nil || len(small.Addresses) != largeRequest/2 {
+		t.Errorf("a small request: %d addresses, %v", len(small.Addresses), err)
+	}
+	await(t, "the large ones wait", func() bool {
+		c.decoding.mu.Lock()
+		defer c.decoding.mu.Unlock()
+		return len(c.decoding.clients) == 1 && len(c.decoding.clients[0].batches) == 3
+	})
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := <-decode(ended, &pb.ScreenAddressesRequest{}, empty); status.Code(err) != codes.Canceled {
+		t.Errorf("of a call that has ended: %v, want CANCELLED", err)
+	}
+	leave()
+	if err := <-waits; err != nil || len(large.Addresses) != largeRequest/2+1 {
+		t.Errorf("a large request: %d addresses, %v", len(large.Addresses), err)
+	}
+	if err := <-defect; status.Code(err) != codes.Internal {
+		t.Errorf("a defect: %v, want INTERNAL", err)
+	}
+	if err := <-wrong; err == nil {
+		t.Error("half a field is no error")
+	}
+	await(t, "all turns are given back", func() bool { return c.decoding.free.Load() == all })
+}
+
+// So are those of calls and of streams, over the wire.
+func TestLargeRequestsTakeTurnsOfTheirCaller(t *testing.T) {
+	g := guard(t, Limits{}, map[string]string{"a": "permissions: [screen, lists]"}, nil)
+	large := &pb.ScreenAddressesRequest{Addresses: slices.Repeat([]string{evm}, 1000)}
+	leave := occupy(t, g.server.decoding)
+	ctx, cancel := context.WithCancel(g.as(t, "a"))
+	defer cancel()
+	c := pb.NewScreeningServiceClient(g.dial())
+	answered := make(chan error, 1)
+	go func() {
+		_, err := c.ScreenAddresses(ctx, large)
+		answered <- err
+	}()
+	stream, err := c.ScreenAddressStream(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	send(t, stream, large)
+	await(t, "both wait as those of one caller", func() bool {
+		g.server.decoding.mu.Lock()
+		defer g.server.decoding.mu.Unlock()
+		return len(g.server.decoding.clients) == 1 && g.server.decoding.clients[0].client != nil && len(g.server.decoding.clients[0].batches) == 2
+	})
+	leave()
+	if err := <-answered; err != nil {
+		t.Error(err)
+	}
+	receiveOne(t, stream)
 }
 
 // slowStream takes each message after a time.

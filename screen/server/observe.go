@@ -115,7 +115,7 @@ func (o *observedStream) Context() context.Context { return o.ctx }
 
 func (o *observedStream) RecvMsg(m any) error {
 	err := o.ServerStream.RecvMsg(m)
-	if _, ok := m.(*pb.ScreenAddressesRequest); ok && err == nil {
+	if _, ok := plain(m).(*pb.ScreenAddressesRequest); ok && err == nil {
 		o.mu.Lock()
 		o.received = append(o.received, time.Now())
 		o.mu.Unlock()

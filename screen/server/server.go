@@ -118,8 +118,10 @@ type Server struct {
 
 	current atomic.Pointer[served]
 	shelf   *shelf
-	turns   *turns
+	turns   *turns // for large batches and answers
 	watched *watched
+
+	decoding *turns // for large requests
 
 	mu       sync.Mutex    // guards what follows
 	swapped  chan struct{} // closed and replaced at every Swap
@@ -182,7 +184,7 @@ func New(cfg Config) *Server {
 	s := &Server{cfg: cfg, health: health.NewServer(), swapped: make(chan struct{}), why: noSnapshot, patience: streamPatience}
 	s.calls.lines, s.calls.per = maxErrorLines, time.Second
 	s.unread.lines, s.unread.per = 1, archiveLog
-	s.turns = newTurns()
+	s.turns, s.decoding = newTurns(), newTurns()
 	s.shelf, s.watched = newShelf(s), newWatched(s, cfg.Metrics)
 	s.ending, s.endStream = context.WithCancel(context.Background())
 	// A new health server says SERVING. "" is liveness and stays so.
@@ -429,11 +431,13 @@ func (s *Server) stopped() bool { return s.ending.Err() != nil }
 func (s *Server) GRPC(opts ...grpc.ServerOption) *grpc.Server {
 	limits := s.admission.limits
 	opts = append([]grpc.ServerOption{
-		grpc.ForceServerCodecV2(codec{recovered: s.recovered, turns: s.turns}),
+		grpc.ForceServerCodecV2(codec{recovered: s.recovered, turns: s.turns, decoding: s.decoding}),
 		grpc.MaxRecvMsgSize(maxMessage),
 		grpc.MaxConcurrentStreams(uint32(limits.Streams)),
 		grpc.MaxHeaderListSize(maxHeader),
 		grpc.ReadBufferSize(readBuffer),
+		grpc.StaticStreamWindowSize(streamWindow),
+		grpc.StaticConnWindowSize(connectionWindow),
 		grpc.InTapHandle(s.admission.admit),
 		grpc.NumStreamWorkers(16),
 		grpc.ConnectionTimeout(limits.Handshake),
@@ -455,8 +459,8 @@ func (s *Server) GRPC(opts ...grpc.ServerOption) *grpc.Server {
 		opts = append(opts, tracing(s.cfg.Tracer))
 	}
 	g := grpc.NewServer(opts...)
-	pb.RegisterScreeningServiceServer(g, s)
-	pb.RegisterListServiceServer(g, s)
+	g.RegisterService(withContext(pb.ScreeningService_ServiceDesc), s)
+	g.RegisterService(withContext(pb.ListService_ServiceDesc), s)
 	healthpb.RegisterHealthServer(g, s.health)
 	reflection.Register(g)
 	s.admission.describe(g)

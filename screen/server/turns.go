@@ -13,7 +13,7 @@ import (
 )
 
 // largeBatch is from how many addresses on a batch takes a turn, and from how many
-// results with matches on its answer does: half a millisecond of work or so.
+// matches on its answer does: half a millisecond of work or so.
 const largeBatch = 256
 
 // turns are how many large batches are worked on at a time, so that what they hold
@@ -24,6 +24,9 @@ type turns struct {
 	free atomic.Int64 // changed under mu
 
 	mu sync.Mutex
+	// answers are those to be encoded, the oldest first. They go before all batches:
+	// they hold more than these, and are begun.
+	answers []chan struct{}
 	// clients are those that wait, in the order in which they are served; each has
 	// at least one batch waiting.
 	clients []*waiting
@@ -43,8 +46,8 @@ func newTurns() *turns {
 	return t
 }
 
-// take waits for a turn, which leave gives back. client may be nil, which is a
-// client, too.
+// take waits for a turn for a batch, which leave gives back. client may be nil, which
+// is a client, too.
 func (t *turns) take(ctx context.Context, client *share) error {
 	t.mu.Lock()
 	if t.free.Load() > 0 {
@@ -79,6 +82,22 @@ func (t *turns) take(ctx context.Context, client *share) error {
 	return status.FromContextError(ctx.Err()).Err()
 }
 
+// takeFirst waits for a turn that an answer is encoded in. It is never long: no
+// batch that is not begun goes before it.
+func (t *turns) takeFirst() {
+	t.mu.Lock()
+	if t.free.Load() > 0 {
+		t.free.Add(-1)
+		t.mu.Unlock()
+		return
+	}
+	turn := make(chan struct{})
+	t.answers = append(t.answers, turn)
+	t.mu.Unlock()
+	<-turn
+}
+
+// leave gives a turn back.
 func (t *turns) leave() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -87,6 +106,11 @@ func (t *turns) leave() {
 
 // pass gives a turn to who is next, if anybody waits. t.mu is held.
 func (t *turns) pass() {
+	if len(t.answers) > 0 {
+		close(t.answers[0])
+		t.answers = t.answers[1:]
+		return
+	}
 	if len(t.clients) == 0 {
 		t.free.Add(1)
 		return

@@ -72,6 +72,41 @@ func TestTurnsGoRound(t *testing.T) {
 	})
 }
 
+// An answer that is to be encoded goes before batches that are not begun: what it
+// holds is in memory already.
+func TestAnswersGoFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		turns := &turns{}
+		turns.free.Store(1)
+		leave := occupy(t, turns)
+		var order []string
+		wait := func(name string, take func() error) {
+			go func() {
+				if err := take(); err != nil {
+					t.Error(err)
+				}
+				order = append(order, name)
+				turns.leave()
+			}()
+			synctest.Wait()
+		}
+		for range 2 {
+			wait("batch", func() error { return turns.take(t.Context(), new(share)) })
+		}
+		for range 2 {
+			wait("answer", func() error { turns.takeFirst(); return nil })
+		}
+		leave()
+		synctest.Wait()
+		if want := []string{"answer", "answer", "batch", "batch"}; !slices.Equal(order, want) {
+			t.Errorf("the turns went to %v, want %v", order, want)
+		}
+		if turns.free.Load() != 1 {
+			t.Errorf("%d turns are free, want 1", turns.free.Load())
+		}
+	})
+}
+
 // However clients come and give up, no turn is lost, and no more are taken than
 // there are.
 func TestNoTurnIsLost(t *testing.T) {
@@ -84,6 +119,15 @@ func TestNoTurnIsLost(t *testing.T) {
 		wg.Go(func() {
 			r := rand.New(rand.NewPCG(1, uint64(i)))
 			for range 500 {
+				if r.IntN(10) == 0 {
+					turns.takeFirst()
+					if n := taken.Add(1); n > all {
+						t.Errorf("%d turns are taken, of %d", n, all)
+					}
+					taken.Add(-1)
+					turns.leave()
+					continue
+				}
 				ctx, cancel := context.WithTimeout(t.Context(), time.Duration(r.IntN(100))*time.Microsecond)
 				if err := turns.take(ctx, clients[r.IntN(len(clients))]); err == nil {
 					if n := taken.Add(1); n > all {
@@ -109,9 +153,9 @@ func TestLargeBatchesTakeTurns(t *testing.T) {
 	g := guard(t, Limits{Pending: 1 << 20}, map[string]string{"a": "permissions: [screen]", "foe": "permissions: [screen]"}, nil)
 	a, turns := g.server.admission, g.server.turns
 	leave := occupy(t, turns)
-	large := &pb.ScreenAddressesRequest{Addresses: slices.Repeat([]string{"0x00000000000000000000000000000000000000aa"}, 2000)}
+	large := &pb.ScreenAddressesRequest{Addresses: slices.Repeat([]string{"0x00000000000000000000000000000000000000aa"}, 1000)}
 	small := &pb.ScreenAddressesRequest{Addresses: slices.Repeat([]string{evm}, largeBatch)}
-	size := int64(1 + proto.Size(large))
+	size := memoryOf(large)
 	foe, c := pb.NewScreeningServiceClient(g.dial()), pb.NewScreeningServiceClient(g.dial())
 	room := (a.limits.Pending - a.limits.Pending/5) / size
 	results := make(chan error, 100)
@@ -184,13 +228,26 @@ func TestUnansweredRequestsAreBounded(t *testing.T) {
 	}
 }
 
+// Strings that are empty take memory, too.
+func TestEmptyStringsAreHeld(t *testing.T) {
+	for name, req := range map[string]proto.Message{
+		"addresses":  &pb.ScreenAddressesRequest{Addresses: make([]string, 1000)},
+		"lists":      &pb.ScreenAddressesRequest{ListIds: make([]string, 1000)},
+		"of history": &pb.GetAddressHistoryRequest{ListIds: make([]string, 1000)},
+	} {
+		if n := memoryOf(req); n < 16000 || n > 20000 {
+			t.Errorf("%s: %d bytes, want 16 or so for each", name, n)
+		}
+	}
+}
+
 // A stream holds the requests that are not answered yet, and nothing at its end.
 func TestStreamHoldsWhatIsNotAnswered(t *testing.T) {
 	g := guard(t, Limits{}, map[string]string{"a": "permissions: [screen]"}, nil)
 	a, turns := g.server.admission, g.server.turns
 	leave := occupy(t, turns)
 	large := &pb.ScreenAddressesRequest{Addresses: slices.Repeat([]string{evm}, 1000)}
-	size := int64(1 + proto.Size(large))
+	size := memoryOf(large)
 	ctx, cancel := context.WithCancel(g.as(t, "a"))
 	defer cancel()
 	stream, err := pb.NewScreeningServiceClient(g.dial()).ScreenAddressStream(ctx)
