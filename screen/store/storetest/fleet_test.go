@@ -48,8 +48,8 @@ func TestSentinelFailover(t *testing.T) {
 			f := Sentinel(t, certs)
 			t.Logf("started after %v", time.Since(begin))
 			first := f.Master()
-			if first != f.Nodes[0] {
-				t.Fatalf("the master is %v", first)
+			if first == nil {
+				t.Fatal("there is no master") // a loaded machine may have changed it by now
 			}
 			wantReply(t, first, "OK", "SET", "list", "us-ofac-sdn")
 			awaitReplicated(t, first, 2)
