@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -441,9 +442,11 @@ func TestRollbackDies(t *testing.T) {
 		good := mustPublish(t, newPublisher(t, p.Options), 1, tron)
 		bad := mustPublish(t, newPublisher(t, p.Options), 2, evm)
 		before := p.dump(t)
-		died := false
+		var died atomic.Bool
 		_, o := newProxy(t, p, nil, func(n int, _ []string) bool {
-			died = died || n >= last
+			if n >= last {
+				died.Store(true)
+			}
 			return n >= last
 		})
 		publisher := newPublisher(t, o)
@@ -462,7 +465,7 @@ func TestRollbackDies(t *testing.T) {
 			t.Errorf("after command %d there is %s, %v", last, s, err)
 		}
 		mustLoad(t, p.Options, mustPublish(t, newPublisher(t, p.Options), 5, opaque))
-		if err == nil && !died {
+		if err == nil && !died.Load() {
 			return
 		}
 		if last > 60 {
