@@ -478,8 +478,8 @@ func beHostile(t *testing.T, h hostile) (end func() hostile) {
 		t.Fatal(err)
 	}
 	args := []string{self, "-hostile.idle=" + strconv.Itoa(*hostileIdle)}
-	if h.Attack != busyProcessors {
-		args = append([]string{"chrt", "--idle", "0"}, args...)
+	if chrt, err := exec.LookPath("chrt"); err == nil && h.Attack != busyProcessors { // Linux has it
+		args = append([]string{chrt, "--idle", "0"}, args...)
 	}
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Env = append(os.Environ(), hostileVariable+"="+string(order))

@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"errors"
+	"fmt"
 	"math/big"
 	"net"
 	"os"
@@ -391,6 +392,56 @@ func TestTooFewResults(t *testing.T) {
 	_, err := open(t, client.Options{}, bad).ScreenAddresses(t.Context(), one())
 	if status.Code(err) != codes.Internal || !strings.Contains(err.Error(), "1 addresses with 0 results") {
 		t.Errorf("%v, want INTERNAL", err)
+	}
+}
+
+// What is repeated is what docs/clients.md says: UNAVAILABLE, three times by gRPC, all
+// of it twice more if no server gave a reason, and nothing that another answer cannot
+// come of.
+func TestRepeated(t *testing.T) {
+	for _, test := range []struct {
+		code     codes.Code
+		reason   string
+		failures int64
+		calls    int64
+		fails    bool
+	}{
+		{codes.Unavailable, "NOT_READY", 1, 2, false},
+		{codes.Unavailable, "NOT_READY", 3, 4, false},
+		{codes.Unavailable, "NOT_READY", 100, 4, true},
+		{codes.Unavailable, "", 3, 4, false},
+		{codes.Unavailable, "", 100, 12, true},
+		{codes.Internal, "INTERNAL", 1, 1, true},
+		{codes.InvalidArgument, "NO_ADDRESSES", 1, 1, true},
+		{codes.FailedPrecondition, "SNAPSHOT_NOT_HELD", 1, 1, true},
+		{codes.PermissionDenied, "PERMISSION_DENIED", 1, 1, true},
+		{codes.Unauthenticated, "UNAUTHENTICATED", 1, 1, true},
+		{codes.Unknown, "", 1, 1, true},
+	} {
+		t.Run(fmt.Sprintf("%s %s, %d times", test.code, test.reason, test.failures), func(t *testing.T) {
+			t.Parallel()
+			h := start(t, 1, "")
+			c := open(t, client.Options{Timeout: time.Minute}, h)
+			wantRight(t, c)
+			before := h.calls.Load()
+			failure := status.New(test.code, "no")
+			if test.reason != "" {
+				var err error
+				if failure, err = failure.WithDetails(&errdetails.ErrorInfo{Domain: "walletscreen", Reason: test.reason}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			h.answers(func(ctx context.Context, req any, next grpc.UnaryHandler) (any, error) {
+				if h.calls.Load()-before <= test.failures {
+					return nil, failure.Err()
+				}
+				return next(ctx, req)
+			})
+			_, err := c.ScreenAddresses(t.Context(), one())
+			if n := h.calls.Load() - before; n != test.calls || (err != nil) != test.fails || err != nil && status.Code(err) != test.code {
+				t.Errorf("%d calls, %v; want %d", n, err, test.calls)
+			}
+		})
 	}
 }
 
