@@ -172,6 +172,9 @@ func (a *admission) admit(ctx context.Context, info *tap.Info) (_ context.Contex
 		}
 		return a.refuse(c, a.unauthorized(ctx, err))
 	}
+	if m.need == access.Anyone && c.conn != nil && c.conn.anyones.Load() >= maxAnyones {
+		return a.refuse(c, a.refusedFor(c.caller.Name, pb.ErrorReason_ERROR_REASON_OVERLOADED, "too many calls without credentials are in progress on this connection"))
+	}
 	if m.need != access.Anyone {
 		c.share = a.shareOf(c)
 		if err := a.room(c); err != nil {
@@ -355,6 +358,9 @@ func (a *admission) over(c *call, arrived bool) {
 // count adds to the calls in progress.
 func (a *admission) count(c *call, n int64) {
 	if c.method.need == access.Anyone {
+		if c.conn != nil {
+			c.conn.anyones.Add(n)
+		}
 		return
 	}
 	a.calls.Add(n)

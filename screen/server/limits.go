@@ -81,6 +81,10 @@ const (
 	// connections send more before the account of them is looked at. It holds nothing
 	// back that is not read, which streamWindow does.
 	connectionWindow = 1 << 20
+	// maxAnyones is how many calls may be in progress on one connection that need no
+	// credentials: health checks, of which a client makes one or two at a time. They
+	// are left out of all other limits on calls, so that a probe is never refused.
+	maxAnyones = 16
 	// closePause is left between two connections that are closed for what they
 	// hold, for what the first one held to be freed.
 	closePause = 20 * time.Millisecond
@@ -192,6 +196,7 @@ type connection struct {
 	read      atomic.Int64 // bytes that came
 	used      atomic.Int64 // of read, what belongs to requests that arrived
 	calls     atomic.Int64 // that were ever begun or refused
+	anyones   atomic.Int64 // calls in progress that anyone may make
 	wasted    atomic.Int64 // of these, those refused for their credentials, or given up before their request was there
 
 	mu      sync.Mutex

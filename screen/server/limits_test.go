@@ -20,6 +20,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/mem"
 	reflectionpb "google.golang.org/grpc/reflection/grpc_reflection_v1"
 	"google.golang.org/grpc/status"
@@ -294,6 +295,41 @@ func TestLargeAnswerIsEncodedWhole(t *testing.T) {
 	if n := cap(data[0].ReadOnlyData()); n > 2*data.Len() {
 		t.Errorf("%d bytes are held for %d", n, data.Len())
 	}
+}
+
+// Who shows no credentials holds no more calls on a connection than a probe would, and
+// a probe beside it is answered.
+func TestCallsOfAnyoneAreBounded(t *testing.T) {
+	g := guard(t, Limits{}, map[string]string{"a": "permissions: [screen]"}, nil)
+	crowded := g.dial()
+	watch := func(ctx context.Context) (grpc.ServerStreamingClient[healthpb.HealthCheckResponse], error) {
+		stream, err := healthpb.NewHealthClient(crowded).Watch(ctx, &healthpb.HealthCheckRequest{})
+		if err == nil {
+			_, err = stream.Recv()
+		}
+		return stream, err
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	for i := range maxAnyones {
+		if _, err := watch(ctx); err != nil {
+			t.Fatalf("watch %d: %v", i+1, err)
+		}
+	}
+	for _, ctx := range []context.Context{t.Context(), g.as(t, "")} { // without a deadline and with one
+		_, err := watch(ctx)
+		wantFailure(t, err, codes.Unavailable, pb.ErrorReason_ERROR_REASON_OVERLOADED, time.Second, nil)
+		_, err = healthpb.NewHealthClient(crowded).Check(ctx, &healthpb.HealthCheckRequest{})
+		wantFailure(t, err, codes.Unavailable, pb.ErrorReason_ERROR_REASON_OVERLOADED, time.Second, nil)
+	}
+	if _, err := healthpb.NewHealthClient(g.dial()).Check(g.as(t, ""), &healthpb.HealthCheckRequest{}); err != nil {
+		t.Errorf("a probe: %v", err)
+	}
+	if _, err := pb.NewScreeningServiceClient(crowded).ScreenAddresses(g.as(t, "a"), &pb.ScreenAddressesRequest{Addresses: []string{evm}}); err != nil {
+		t.Errorf("a caller: %v", err)
+	}
+	cancel()
+	await(t, "there is room again", func() bool { _, err := watch(t.Context()); return err == nil })
 }
 
 // Responses that nobody takes: past a quarter of the limit a connection gets no

@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
@@ -242,9 +243,17 @@ func TestManyWatchersOfHealth(t *testing.T) {
 	in := install(t, Config{Metrics: registry})
 	ctx := within(t)
 	var watches []grpc.ServerStreamingClient[healthpb.HealthCheckResponse]
+	var conn *grpc.ClientConn
 	for i := range watchers {
+		if i%maxAnyones == 0 {
+			var err error
+			if conn, err = grpc.NewClient(in.conn.Target(), grpc.WithTransportCredentials(insecure.NewCredentials())); err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+		}
 		service := []string{ScreeningService, ListService}[i%2]
-		watch, err := healthpb.NewHealthClient(in.conn).Watch(ctx, &healthpb.HealthCheckRequest{Service: service})
+		watch, err := healthpb.NewHealthClient(conn).Watch(ctx, &healthpb.HealthCheckRequest{Service: service})
 		if err != nil {
 			t.Fatal(err)
 		}
