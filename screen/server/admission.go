@@ -175,7 +175,9 @@ func (a *admission) admit(ctx context.Context, info *tap.Info) (_ context.Contex
 	if m.need == access.Anyone && c.conn != nil && c.conn.anyones.Load() >= maxAnyones {
 		return a.refuse(c, a.refusedFor(c.caller.Name, pb.ErrorReason_ERROR_REASON_OVERLOADED, "too many calls without credentials are in progress on this connection"))
 	}
-	if m.need != access.Anyone {
+	if m.need == access.Anyone {
+		a.count(c, 1)
+	} else {
 		c.share = a.shareOf(c)
 		if err := a.room(c); err != nil {
 			return a.refuse(c, err)
@@ -239,14 +241,21 @@ func (a *admission) refusedFor(caller string, reason pb.ErrorReason, why string)
 	return failure(reason, why)
 }
 
-// room checks that one more call can be taken.
-func (a *admission) room(c *call) error {
+// room checks that one more call can be taken, and counts it if so.
+func (a *admission) room(c *call) (err error) {
 	const overloaded = pb.ErrorReason_ERROR_REASON_OVERLOADED
+	// It is counted first: calls come on many connections at the same time.
+	a.count(c, 1)
+	defer func() {
+		if err != nil {
+			a.count(c, -1)
+		}
+	}()
 	calls, limit := a.calls.Load(), int64(a.limits.Calls)
 	switch {
-	case calls >= limit:
+	case calls > limit:
 		return a.refusedFor(c.caller.Name, overloaded, "too many calls are in progress")
-	case calls >= limit-limit/5 && c.share.calls.Load() >= max(1, limit/10):
+	case calls > limit-limit/5 && c.share.calls.Load() > max(1, limit/10):
 		return a.refusedFor(c.caller.Name, overloaded, "too many calls are in progress, and many of them are this caller's")
 	case a.all.overSent():
 		return a.refusedFor(c.caller.Name, overloaded, "too many responses wait to be taken")
@@ -303,10 +312,9 @@ func (a *admission) taken(c *call) error {
 	return nil
 }
 
-// begin counts a call. It ends by end, or, if its request never arrives as a
-// whole, when its context does.
+// begin follows a call that is counted. It ends by end, or, if its request never
+// arrives as a whole, when its context does.
 func (a *admission) begin(c *call) {
-	a.count(c, 1)
 	if c.conn != nil {
 		c.conn.receiving.Add(1)
 	}
