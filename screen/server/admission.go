@@ -72,6 +72,7 @@ type admission struct {
 	recovered func(method string, err *error)
 	methods   map[string]method // set before the first call
 
+	counting   sync.Mutex // held while a call is added to calls
 	calls      atomic.Int64
 	unanswered atomic.Int64 // bytes of requests that arrived as a whole
 	shares     sync.Map     // of callers, by name: *share
@@ -242,25 +243,25 @@ func (a *admission) refusedFor(caller string, reason pb.ErrorReason, why string)
 }
 
 // room checks that one more call can be taken, and counts it if so.
-func (a *admission) room(c *call) (err error) {
+func (a *admission) room(c *call) error {
 	const overloaded = pb.ErrorReason_ERROR_REASON_OVERLOADED
-	// It is counted first: calls come on many connections at the same time.
-	a.count(c, 1)
-	defer func() {
-		if err != nil {
-			a.count(c, -1)
-		}
-	}()
+	// Calls come on many connections at the same time.
+	a.counting.Lock()
+	defer a.counting.Unlock()
 	calls, limit := a.calls.Load(), int64(a.limits.Calls)
 	switch {
-	case calls > limit:
+	case calls >= limit:
 		return a.refusedFor(c.caller.Name, overloaded, "too many calls are in progress")
-	case calls > limit-limit/5 && c.share.calls.Load() > max(1, limit/10):
+	case calls >= limit-limit/5 && c.share.calls.Load() >= max(1, limit/10):
 		return a.refusedFor(c.caller.Name, overloaded, "too many calls are in progress, and many of them are this caller's")
 	case a.all.overSent():
 		return a.refusedFor(c.caller.Name, overloaded, "too many responses wait to be taken")
 	}
-	return a.taken(c)
+	if err := a.taken(c); err != nil {
+		return err
+	}
+	a.count(c, 1)
+	return nil
 }
 
 // shareOf returns the share of who makes the call of a context, nil outside of one.
